@@ -1,0 +1,1 @@
+"""What is to be sized: definitions, units, figure of merit, the library of circuits."""

@@ -1,0 +1,1 @@
+"""SPICE netlists: read, checked against an allow-list, rendered as decks."""

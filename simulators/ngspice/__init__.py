@@ -1,0 +1,1 @@
+"""The ngspice engine: library binding, host process, pool."""

@@ -1,0 +1,56 @@
+"""What goes over the pipe to a host and back: plain data, one JSON object a line."""
+
+from __future__ import annotations
+
+from typing import Literal, TypedDict
+
+
+class BenchTemplate(TypedDict):
+    """The part of a testbench's deck that is the same for every design."""
+
+    name: str
+    body: list[str]
+    analyses: list[str]
+    measures: list[tuple[str, str, str]]
+    """(name, analysis, command)."""
+    devices: list[str]
+    """MOS paths whose operating point is wanted; empty for none."""
+
+
+class BenchNumbers(TypedDict):
+    """The lines that differ from design to design, of one testbench in one corner."""
+
+    bench: int
+    lines: list[str]
+
+
+class Load(TypedDict):
+    """Keep these templates for the runs that follow."""
+
+    op: Literal["load"]
+    benches: list[BenchTemplate]
+
+
+class Run(TypedDict):
+    """Simulate these decks, in order, stopping at the first hard failure."""
+
+    op: Literal["run"]
+    decks: list[BenchNumbers]
+
+
+class BenchReply(TypedDict):
+    """What came out of one deck."""
+
+    measures: dict[str, float | None]
+    devices: dict[str, dict[str, float]]
+    failure: str | None
+    """A `FailureKind`, or None."""
+    message: str
+
+
+class Answer(TypedDict):
+    """What came out of a run, a deck each. After `gone` the host has ended itself."""
+
+    decks: list[BenchReply]
+    gone: bool
+    version: str

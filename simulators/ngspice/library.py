@@ -1,0 +1,153 @@
+"""A thin cffi binding of libngspice (ABI mode). One circuit at a time, one instance a process."""
+
+from __future__ import annotations
+
+import array
+import ctypes.util
+import os
+from collections.abc import Sequence
+from typing import Any
+
+from cffi import FFI
+
+_FFI = FFI()
+_FFI.cdef("""
+typedef struct { double re, im; } ngcomplex_t;
+typedef struct vector_info {
+    char *v_name; int v_type; short v_flags;
+    double *v_realdata; ngcomplex_t *v_compdata; int v_length;
+} vector_info;
+typedef int SendChar(char*, int, void*);
+typedef int ControlledExit(int, _Bool, _Bool, int, void*);
+int ngSpice_Init(SendChar*, void*, ControlledExit*, void*, void*, void*, void*);
+int ngSpice_Command(char*);
+int ngSpice_Circ(char**);
+vector_info* ngGet_Vec_Info(char*);
+char** ngSpice_AllPlots(void);
+""")
+
+
+class LibraryMissingError(RuntimeError):
+    """libngspice is not installed; the message says how to install it."""
+
+
+class LibraryExitError(RuntimeError):
+    """ngspice gave up; the library cannot be used any more in this process."""
+
+
+class NgspiceLibrary:
+    """libngspice, loaded once in this process.
+
+    Return codes of libngspice say nothing (they are 0 on failure too): callers look at `plots`,
+    at vectors and at the `log`. Everything it prints goes to `log`, which the caller empties.
+
+    Raises:
+        LibraryMissingError: the shared library is not there.
+    """
+
+    def __init__(self) -> None:
+        # ngspice reads start-up files and takes two OpenMP threads unless told otherwise.
+        os.environ["OMP_NUM_THREADS"] = os.environ["OMP_THREAD_LIMIT"] = "1"
+        self.log: list[str] = []
+        self._gone = False
+        lib: Any = _FFI.dlopen(_find())
+        self._lib = lib
+        self._callbacks = (
+            _FFI.callback("SendChar", self._on_text),
+            _FFI.callback("ControlledExit", self._on_exit),
+        )
+        null = _FFI.NULL
+        self._lib.ngSpice_Init(self._callbacks[0], null, self._callbacks[1], null, null, null, null)
+        for command in (
+            "unset osdi_enabled",
+            "set num_threads=1",
+            "set ngbehavior=",
+            "set nomoremode",
+        ):
+            self.command(command)
+
+    def command(self, text: str) -> None:
+        """Run an ngspice command. Never give it text that a user wrote.
+
+        Raises:
+            LibraryExitError: ngspice ended itself.
+        """
+        self._lib.ngSpice_Command(text.encode())
+        self._check()
+
+    def forget_history(self) -> None:
+        """Free the command history, which grows with each command."""
+        self._lib.ngSpice_Command(_FFI.NULL)
+
+    def circuit(self, lines: Sequence[bytes]) -> None:
+        """Load a netlist; ngspice copies the lines.
+
+        Raises:
+            LibraryExitError: ngspice ended itself over a parse error.
+        """
+        buffers = [_FFI.new("char[]", line) for line in lines]
+        self._lib.ngSpice_Circ(_FFI.new("char*[]", [*buffers, _FFI.NULL]))
+        self._check()
+
+    def vector(self, name: str) -> list[float] | None:
+        """A vector of the current plot (re, im interleaved if complex); None if absent."""
+        info = self._lib.ngGet_Vec_Info(name.encode())
+        if info == _FFI.NULL or info.v_length <= 0:
+            return None
+        if info.v_compdata != _FFI.NULL:
+            data, size = info.v_compdata, 16 * info.v_length
+        else:
+            data, size = info.v_realdata, 8 * info.v_length
+        values: list[float] = array.array("d", bytes(_FFI.buffer(data, size))).tolist()
+        return values
+
+    def number(self, name: str) -> float | None:
+        """First value of a vector; None when the vector is not there."""
+        found = self.vector(name)
+        return None if found is None else float(found[0])
+
+    def plots(self) -> list[str]:
+        """Names of the plots, newest first."""
+        names: list[str] = []
+        found = self._lib.ngSpice_AllPlots()
+        while found != _FFI.NULL and found[len(names)] != _FFI.NULL:
+            names.append(_text(found[len(names)]))
+        return names
+
+    def version(self) -> str:
+        """Such as `ngspice-39`."""
+        self.log.clear()
+        self.command("version -s")
+        words = [word for line in self.log for word in line.split() if word.startswith("ngspice-")]
+        return words[0] if words else "ngspice"
+
+    def _on_text(self, text: Any, _ident: int, _user: Any) -> int:
+        self.log.append(_text(text))
+        return 0
+
+    def _on_exit(self, *_args: Any) -> int:
+        self._gone = True
+        return 0
+
+    def _check(self) -> None:
+        if self._gone:
+            raise LibraryExitError("; ".join(self.log[-4:]))
+
+
+def _text(pointer: Any) -> str:
+    raw = _FFI.string(pointer)
+    return raw.decode("utf-8", "replace") if isinstance(raw, bytes) else str(raw)
+
+
+def _find() -> str:
+    named = os.environ.get("ADO_LIBNGSPICE") or ctypes.util.find_library("ngspice")
+    for name in filter(None, (named, "libngspice.so.0", "libngspice.dylib")):
+        try:
+            _FFI.dlopen(name)
+        except OSError:
+            continue
+        return name
+    raise LibraryMissingError(
+        "libngspice is not installed: apt-get install libngspice0 ngspice "
+        "(or set ADO_LIBNGSPICE to its path)"
+    )
