@@ -93,7 +93,7 @@ def _build(circuit: Circuit, bench: Testbench) -> Deck:
     return Deck(
         name=bench.name,
         cards=tuple(kept),
-        defaults={name: text for name, text in _params(cards) if name not in given},
+        defaults={name: text for name, text in read_params(cards) if name not in given},
         measures=measures,
         analyses=analyses,
         devices=tuple(_mos_paths(cards)),
@@ -103,7 +103,8 @@ def _build(circuit: Circuit, bench: Testbench) -> Deck:
 _LEFT_OUT = frozenset({".param", ".temp", ".end", ".save", ".meas", ".measure"})
 
 
-def _params(cards: Iterable[Card]) -> Iterable[tuple[str, str]]:
+def read_params(cards: Iterable[Card]) -> Iterable[tuple[str, str]]:
+    """(name, text) of every global `.param`, in order."""
     depth = 0
     for card in cards:
         depth += {".subckt": 1, ".ends": -1}.get(card.keyword, 0)

@@ -1,0 +1,1 @@
+"""The sizing service: proposers, the ADO-LLM loop, jobs, REST and CLI."""

@@ -1,0 +1,29 @@
+"""The `ado` command line."""
+
+from __future__ import annotations
+
+import typer
+
+from ado_service.commands.circuits import check, circuits, evaluate
+from ado_service.commands.doctor import doctor
+from ado_service.commands.records import designs, jobs
+from ado_service.commands.run import run
+from ado_service.commands.serve import serve, worker
+
+app = typer.Typer(
+    name="ado",
+    help="Sizes analog circuits on ngspice: GP-BO and an LLM agent share one design database.",
+    no_args_is_help=True,
+    pretty_exceptions_show_locals=False,
+)
+for command in (run, circuits, check, evaluate, jobs, designs, serve, worker, doctor):
+    app.command()(command)
+
+
+def main() -> None:
+    """Entry point of the console script."""
+    app()
+
+
+if __name__ == "__main__":
+    main()

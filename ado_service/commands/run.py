@@ -1,0 +1,231 @@
+"""`ado run`: size a circuit here and now."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Annotated
+
+import typer
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+from ado_service.commands.circuits import write_netlists
+from ado_service.commands.console import (
+    FAILED,
+    Database,
+    Json,
+    err,
+    fail,
+    log_to_stderr,
+    open_store,
+    out,
+    print_json,
+    settings_with,
+    told_plainly,
+)
+from ado_service.commands.tables import size_table, spec_table
+from ado_service.jobs.submit import SubmissionError, job_specs, submit
+from ado_service.jobs.summary import JobSummary, summarise
+from ado_service.settings import Settings
+from ado_service.store.errors import NotFound
+from ado_service.store.job_config import Demonstrations, JobConfig, Method, Start
+from ado_service.store.job_record import JobRecord, JobState, WantedState
+from ado_service.store.store import Store
+from circuits.definition import Circuit
+from circuits.loader import load_circuit
+from simulators.check import check_circuit
+
+_WATCH_SECONDS = 0.5
+
+
+def run(
+    circuit: Annotated[
+        str | None, typer.Argument(help="A library circuit or a folder with circuit.yaml.")
+    ] = None,
+    budget: Annotated[int, typer.Option(help="Simulations at most, initial ones included.")] = 105,
+    initial: Annotated[int, typer.Option(help="Designs before the first round.")] = 5,
+    batch: Annotated[int, typer.Option(help="Designs a round.")] = 5,
+    seed: Annotated[int, typer.Option(help="Reproduces the run.")] = 1,
+    method: Annotated[Method, typer.Option(help="Who proposes designs.")] = Method.ADO_LLM,
+    llm: Annotated[
+        str | None, typer.Option(help="LLM profile of the settings, or none. [default_llm]")
+    ] = None,
+    demonstrations: Annotated[
+        Demonstrations, typer.Option(help="Designs the LLM is shown.")
+    ] = Demonstrations.TOP,
+    top_k: Annotated[int, typer.Option(help="How many of them.")] = 5,
+    start: Annotated[Start, typer.Option(help="Who proposes the initial designs.")] = Start.AUTO,
+    spec_set: Annotated[str | None, typer.Option(help="Spec set of the circuit.")] = None,
+    stop_when_feasible: Annotated[
+        bool, typer.Option("--stop-when-feasible", help="End once all specs are met.")
+    ] = False,
+    time_limit: Annotated[float, typer.Option(help="Seconds a simulation may take.")] = 30.0,
+    processes: Annotated[int | None, typer.Option(help="Simulator hosts. [one a core]")] = None,
+    output: Annotated[
+        Path | None, typer.Option("--out", help="Folder for netlists, plot and result.")
+    ] = None,
+    resume: Annotated[str | None, typer.Option(help="Go on with this job instead.")] = None,
+    database: Database = None,
+    as_json: Json = False,
+) -> None:
+    """Size a circuit: find variable values that meet every spec.
+
+    Without an LLM profile the job is pure GP-BO. Ctrl-C pauses the job; `--resume JOB` goes on.
+    """
+    log_to_stderr()
+    with told_plainly():
+        settings = settings_with(database, processes=processes)
+        with open_store(settings) as store:
+            if resume is not None:
+                job = _resumed(store, resume)
+            else:
+                named = settings.default_llm if llm is None else llm
+                config = JobConfig(
+                    spec_set=spec_set, budget=budget, initial=min(initial, budget),
+                    batch=min(batch, budget), seed=seed, method=method,
+                    llm=None if named == "none" else named, demonstrations=demonstrations,
+                    top_k=top_k, start=start, stop_when_feasible=stop_when_feasible,
+                    time_limit=time_limit,
+                )  # fmt: skip
+                job = _submitted(store, settings, circuit, config)
+            _work(store, settings, job, quiet=as_json)
+            _report(store, job.id, output, as_json=as_json)
+
+
+def _submitted(store: Store, settings: Settings, name: str | None, config: JobConfig) -> JobRecord:
+    if name is None:
+        fail("name a circuit (`ado circuits` lists them), or --resume JOB")
+    circuit = load_circuit(name)
+    check_circuit(circuit)
+    try:
+        job, _ = submit(store, settings, circuit, config)
+    except SubmissionError as error:
+        fail(str(error))
+    return job
+
+
+def _resumed(store: Store, job_id: str) -> JobRecord:
+    try:
+        return store.jobs.set_wanted_state(job_id, WantedState.RUN)
+    except NotFound as error:
+        fail(str(error))
+
+
+def _work(store: Store, settings: Settings, job: JobRecord, *, quiet: bool) -> None:
+    """Run the job here; when another runner got it first, watch that one."""
+    from ado_service.jobs.runner import Runner  # torch takes seconds to import: not for --help
+
+    drain = threading.Event()
+    with _paused_by_ctrl_c(store, job.id, drain), _progress(store, job, quiet=quiet) as watch:
+        watch()
+        lease = store.leases.claim("ado run", settings.lease_seconds, job.id)
+        if lease is not None:
+            Runner(store, settings, drain=drain.is_set).run(lease, watch)
+        while not drain.is_set() and store.jobs.get(job.id).state in _UNDER_WAY:
+            watch()
+            drain.wait(_WATCH_SECONDS)
+
+
+_UNDER_WAY = {JobState.QUEUED, JobState.RUNNING}
+
+
+@contextmanager
+def _paused_by_ctrl_c(store: Store, job_id: str, drain: threading.Event) -> Iterator[None]:
+    """The first Ctrl-C pauses the job after its batch, the second one ends the process."""
+
+    def pause(_signal: int, _frame: FrameType | None) -> None:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        drain.set()
+        err.print(f"pausing after this batch; go on with: ado run --resume {job_id}")
+
+    before = signal.signal(signal.SIGINT, pause)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+        if drain.is_set() and not store.jobs.get(job_id).state.ended:
+            store.jobs.set_wanted_state(job_id, WantedState.PAUSE)
+
+
+@contextmanager
+def _progress(store: Store, job: JobRecord, *, quiet: bool) -> Iterator[_Watch]:
+    columns = (
+        TextColumn("[bold]{task.description}"),
+        BarColumn(),
+        TextColumn("{task.completed:.0f}/{task.total:.0f} simulations"),
+        TextColumn("{task.fields[best]}"),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=err, disable=quiet) as bar:
+        yield _Watch(store, job, bar)
+
+
+class _Watch:
+    """Moves the bar to where the job stands; says once what the job has to say."""
+
+    def __init__(self, store: Store, job: JobRecord, bar: Progress) -> None:
+        self._store, self._job_id, self._bar = store, job.id, bar
+        self._said = ""
+        self._task = bar.add_task(job.circuit_name, total=job.config.budget, best="")
+
+    def __call__(self) -> None:
+        job = self._store.jobs.get(self._job_id)
+        best = ""
+        if job.best is not None:
+            met = f"{job.best.specs_met}/{job.best.specs_total}"
+            left = job.config.budget - job.simulations
+            best = f"best FOM {job.best.fom:.3f}, specs met {met}, {left} left"
+        self._bar.update(self._task, completed=job.simulations, best=best)
+        if job.message != self._said:
+            self._said = job.message
+            self._bar.console.print(job.message, markup=False)
+
+
+def _report(store: Store, job_id: str, output: Path | None, *, as_json: bool) -> None:
+    summary = summarise(store, job_id)
+    job = store.jobs.get(job_id)
+    circuit = store.circuits.get(job.circuit_hash).definition
+    written = _write(store, circuit, job, summary, output) if output is not None else []
+    if as_json:
+        print_json(summary.model_dump(mode="json"))
+    else:
+        _print(circuit, job, summary, written)
+    if summary.state is JobState.FAILED:
+        fail(summary.message, FAILED)
+
+
+def _print(circuit: Circuit, job: JobRecord, summary: JobSummary, written: list[Path]) -> None:
+    best = summary.best
+    if best is not None:
+        out.print(size_table(circuit, best.variables))
+        out.print(spec_table(circuit, job_specs(circuit, job.config), best.metrics))
+    reached = summary.simulations_to_all_specs
+    first = (
+        "no design met all specs" if reached is None else f"all specs met at simulation {reached}"
+    )
+    out.print(
+        f"{summary.job_id}: {summary.state.value} after {summary.simulations} simulations, "
+        f"{first}; {summary.seconds.total:.1f} s (simulating {summary.seconds.simulate:.1f} s)"
+    )
+    for path in written:
+        out.print(f"wrote {path}", soft_wrap=True)
+
+
+def _write(
+    store: Store, circuit: Circuit, job: JobRecord, summary: JobSummary, folder: Path
+) -> list[Path]:
+    """Netlists of the best design, the convergence plot, and the summary as JSON."""
+    from ado_service.convergence import plot_convergence  # matplotlib is slow to import
+
+    if summary.best is None:
+        return []
+    written = write_netlists(circuit, summary.best.variables, folder)
+    result = folder / "result.json"
+    result.write_text(summary.model_dump_json(indent=2) + "\n", encoding="utf-8")
+    plot = folder / "convergence.png"
+    plot_convergence(store.designs.of_job(job.id, corners=False), circuit.title, plot)
+    return [*written, result, plot]

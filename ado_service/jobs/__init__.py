@@ -1,0 +1,1 @@
+"""Jobs: lease, runner, events."""

@@ -1,0 +1,97 @@
+"""Keeps the lease of a running job alive."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from types import TracebackType
+from typing import Protocol, Self
+
+from ado_service.store.errors import LeaseLost, StoreError
+from ado_service.store.lease_record import Lease
+
+LEASE_SECONDS = 30.0
+"""How long a lease holds without being renewed; a lost runner's job is taken over after it."""
+
+_log = logging.getLogger(__name__)
+
+
+class Renewer(Protocol):
+    """Where leases are renewed; `Leases` of the store is one."""
+
+    def renew(self, lease: Lease, lease_seconds: float) -> None:
+        """Let the lease hold for `lease_seconds` from now; LeaseLost when it no longer holds."""
+        ...
+
+
+class LeaseKeeper:
+    """Renews a lease from a thread of its own for as long as the `with` block lasts.
+
+    It renews at a third of the lease time. A database that does not answer is asked again until
+    the lease would have run out. The keeper does not give the job back: that is its runner's.
+
+    Attributes:
+        lost: set once the lease is lost, or can no longer be known to hold. The runner should
+            stop then; a write that it tries all the same is refused by the store.
+
+    Example:
+        >>> with LeaseKeeper(store.leases, lease) as keeper:  # doctest: +SKIP
+        ...     while not keeper.lost.is_set():
+        ...         run_a_batch()
+    """
+
+    def __init__(self, leases: Renewer, lease: Lease, lease_seconds: float = LEASE_SECONDS) -> None:
+        self.lost = threading.Event()
+        self._leases = leases
+        self._lease = lease
+        self._seconds = lease_seconds
+        self._done = threading.Event()
+        self._thread = threading.Thread(
+            target=self._keep, name=f"lease-{lease.job_id}", daemon=True
+        )
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._done.set()
+        self._thread.join()
+
+    def _keep(self) -> None:
+        try:
+            # Counted from before the request: the database's clock for the lease starts later.
+            held_until = time.monotonic() + self._seconds
+            wait = 0.0
+            while not self._done.wait(wait):
+                asked = time.monotonic()
+                if self._renew():
+                    held_until = asked + self._seconds
+                    wait = self._seconds / 3
+                elif time.monotonic() >= held_until:
+                    _log.warning("lease of job %s ran out unrenewed", self._lease.job_id)
+                    break
+                else:
+                    wait = min(1.0, self._seconds / 30)
+        except LeaseLost as error:
+            _log.warning("%s", error)
+        finally:
+            # Whatever ended the loop but the runner itself: nobody renews any more.
+            if not self._done.is_set():
+                self.lost.set()
+
+    def _renew(self) -> bool:
+        try:
+            self._leases.renew(self._lease, self._seconds)
+        except LeaseLost:
+            raise
+        except StoreError as error:
+            _log.warning("cannot renew the lease of job %s yet: %s", self._lease.job_id, error)
+            return False
+        return True

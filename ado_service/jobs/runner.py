@@ -1,0 +1,133 @@
+"""Runs one claimed job to its end, or hands it back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import structlog
+
+from ado_service.jobs.lease import LeaseKeeper
+from ado_service.jobs.store_ledger import StoreLedger
+from ado_service.jobs.submit import SubmissionError, job_specs
+from ado_service.jobs.transcript_log import StoreTranscriptLog
+from ado_service.ledger import Stopped
+from ado_service.llm.budget import Budget
+from ado_service.llm.endpoints import Endpoints, UnknownProfileError
+from ado_service.llm.recorded import RecordedChat
+from ado_service.loop import Loop
+from ado_service.proposers.gp import GPProposer
+from ado_service.proposers.llm_agent import LLMAgent
+from ado_service.settings import Settings
+from ado_service.stages import Stages
+from ado_service.store.errors import DatabaseUnavailable, LeaseLost
+from ado_service.store.job_config import JobConfig, Method, Start
+from ado_service.store.job_record import JobRecord, JobState
+from ado_service.store.lease_record import Lease
+from ado_service.store.store import Store
+from circuits.errors import CircuitError
+from prompts.version import PROMPT_VERSION
+from simulators.ngspice.simulator import NgspiceSimulator
+
+_log = structlog.get_logger(__name__)
+
+NO_LLM = "no LLM profile: ado-llm runs as pure GP-BO (see `ado run --help`)"
+
+
+class Runner:
+    """Runs claimed jobs, one at a time.
+
+    Args:
+        store: the design database.
+        settings: simulator hosts, lease time, LLM profiles.
+        endpoints: LLM callers, shared by all runners of the process.
+        drain: says whether jobs are to be handed back.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        settings: Settings,
+        endpoints: Endpoints | None = None,
+        drain: Callable[[], bool] = lambda: False,
+    ) -> None:
+        self._store = store
+        self._settings = settings
+        self._endpoints = endpoints or Endpoints(settings.llm_profiles)
+        self._drain = drain
+
+    def run(self, lease: Lease, watch: Callable[[], None] = lambda: None) -> None:
+        """Run the leased job and give it back: finished, failed, or as the user wants it.
+
+        Whatever goes wrong inside the job ends as its `failed` state with a message. A lost lease
+        or database leaves the job to whoever claims it next.
+
+        Args:
+            lease: of the job; it ends here.
+            watch: called whenever something was written, for progress bars.
+        """
+        log = _log.bind(job=lease.job_id)
+        try:
+            with LeaseKeeper(self._store.leases, lease, self._settings.lease_seconds) as keeper:
+                state, message = self._outcome(lease, keeper, watch)
+                self._store.leases.release(lease, state, message)
+            log.info("job_released", state=state.value, message=message)
+        except LeaseLost:
+            log.warning("lease_lost")
+        except DatabaseUnavailable as error:
+            log.warning("database_unavailable", detail=str(error))
+
+    def _outcome(
+        self, lease: Lease, keeper: LeaseKeeper, watch: Callable[[], None]
+    ) -> tuple[JobState, str]:
+        try:
+            self._size(lease, keeper, watch)
+        except Stopped:
+            return JobState.QUEUED, ""
+        except (CircuitError, SubmissionError) as error:
+            return JobState.FAILED, str(error)
+        except (LeaseLost, DatabaseUnavailable):
+            raise
+        except Exception as error:
+            # The last resort: a job must end in a true state even over a mistake of ours.
+            _log.exception("job_failed", job=lease.job_id)
+            return JobState.FAILED, f"internal error: {type(error).__name__}: {error}"
+        return JobState.FINISHED, ""
+
+    def _size(self, lease: Lease, keeper: LeaseKeeper, watch: Callable[[], None]) -> None:
+        job = self._store.jobs.get(lease.job_id)
+        circuit = self._store.circuits.get(job.circuit_hash).definition
+        specs = job_specs(circuit, job.config)
+        agent = self._agent(job, lease)
+        self._say_what_is_missing(job, lease, agent)
+        ledger = StoreLedger(self._store, lease, keeper, specs, drain=self._drain, watch=watch)
+        stages = Stages(job.config, GPProposer(), agent)
+        with NgspiceSimulator(
+            circuit, processes=self._settings.processes, time_limit=job.config.time_limit
+        ) as simulator:
+            Loop(circuit, job.config, specs, stages, simulator, ledger).run()
+
+    def _agent(self, job: JobRecord, lease: Lease) -> LLMAgent | None:
+        config = job.config
+        if config.llm is None or not _asks_llm(config):
+            return None
+        try:
+            caller = self._endpoints.caller(config.llm)
+        except UnknownProfileError as error:
+            self._store.leases.note(lease, f"{error}; the job goes on without an LLM")
+            return None
+        chat = RecordedChat(
+            caller,
+            StoreTranscriptLog(self._store, lease),
+            Budget.of(caller.profile),
+            profile_name=config.llm,
+            prompt_version=PROMPT_VERSION,
+        )
+        return LLMAgent(chat, config.demonstrations.value, config.top_k)
+
+    def _say_what_is_missing(self, job: JobRecord, lease: Lease, agent: LLMAgent | None) -> None:
+        if agent is None and job.config.llm is None and job.config.method is Method.ADO_LLM:
+            self._store.leases.note(lease, NO_LLM)
+
+
+def _asks_llm(config: JobConfig) -> bool:
+    return config.method in {Method.ADO_LLM, Method.LLM} or config.start is Start.LLM

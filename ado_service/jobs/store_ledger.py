@@ -1,0 +1,117 @@
+"""The loop's ledger on the design database, every write fenced by the job's lease."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from ado_service.jobs.lease import LeaseKeeper
+from ado_service.ledger import Entry, Stopped
+from ado_service.proposers.protocol import Observation, Proposal
+from ado_service.store.design_record import (
+    DesignOutcome,
+    DesignRecord,
+    DesignState,
+    NewDesign,
+)
+from ado_service.store.job_record import WantedState
+from ado_service.store.lease_record import Lease
+from ado_service.store.store import Store
+from circuits.fom import judge
+from circuits.spec import Spec
+from simulators.result import SimulationResult
+
+
+class StoreLedger:
+    """The record of a leased job (see `Ledger`).
+
+    Args:
+        store: the design database.
+        lease: of the job.
+        keeper: keeps the lease; a lost one stops the loop.
+        specs: what the job asks for.
+        drain: says whether the runner is to hand the job back.
+        watch: called after each design and event, for progress bars.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        lease: Lease,
+        keeper: LeaseKeeper,
+        specs: Sequence[Spec],
+        *,
+        drain: Callable[[], bool] = lambda: False,
+        watch: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._store = store
+        self._lease = lease
+        self._keeper = keeper
+        self._specs = specs
+        self._drain = drain
+        self._watch = watch
+
+    def entries(self) -> list[Entry]:
+        """See `Ledger`."""
+        return [self._entry(row) for row in self._store.designs.of_job(self._lease.job_id)]
+
+    def add(self, round_number: int, stage: str, proposals: Sequence[Proposal]) -> list[Entry]:
+        """See `Ledger`."""
+        first = len(self._store.designs.of_job(self._lease.job_id, corners=False))
+        new = [
+            NewDesign(
+                index=first + place,
+                round=round_number,
+                stage=stage,
+                proposer=proposal.proposer,
+                turn=proposal.turn,
+                note=proposal.note,
+                values=proposal.values,
+            )
+            for place, proposal in enumerate(proposals)
+        ]
+        return [self._entry(row) for row in self._store.designs.add_pending(self._lease, new)]
+
+    def finish(self, entry: Entry, result: SimulationResult, seen: Observation) -> None:
+        """See `Ledger`."""
+        self._store.designs.finish(self._lease, entry.key, _outcome(result, seen))
+        self._watch()
+
+    def event(self, kind: str, data: Mapping[str, Any]) -> None:
+        """See `Ledger`."""
+        self._store.events.append(self._lease, kind, data)
+        self._watch()
+
+    def check(self) -> None:
+        """See `Ledger`."""
+        if self._keeper.lost.is_set():
+            raise Stopped("another runner owns the job now")
+        if self._drain():
+            raise Stopped("the runner is shutting down")
+        wanted = self._store.jobs.get(self._lease.job_id).wanted_state
+        if wanted is not WantedState.RUN:
+            raise Stopped(f"the user wants the job to {wanted.value}")
+
+    def _entry(self, row: DesignRecord) -> Entry:
+        proposal = Proposal(dict(row.values), row.proposer, row.turn, row.note)
+        seen = None
+        if row.state is DesignState.DONE:
+            verdict = judge(row.metrics, self._specs)
+            seen = Observation(row.values, row.metrics, verdict, row.regions, row.failure)
+        return Entry(row.id, row.index, row.round, row.stage, proposal, seen)
+
+
+def _outcome(result: SimulationResult, seen: Observation) -> DesignOutcome:
+    return DesignOutcome(
+        metrics=dict(seen.metrics),
+        corners=result.corners,
+        fom=seen.verdict.fom,
+        specs_met=seen.verdict.specs_met,
+        specs_total=seen.verdict.specs_total,
+        feasible=seen.verdict.feasible,
+        regions=dict(seen.regions),
+        failure=seen.failure,
+        message=result.message,
+        seconds=result.seconds,
+        simulator=result.simulator,
+    )

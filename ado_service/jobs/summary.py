@@ -1,0 +1,135 @@
+"""What a job came to, as `ado run --json` prints it and the API shows it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ado_service.store.event_record import EventKind, EventRecord
+from ado_service.store.job_record import JobRecord, JobState
+from ado_service.store.record import Record
+from ado_service.store.store import Store
+from ado_service.store.transcript_record import LlmTotals
+
+_PAGE = 200
+
+
+class BestSummary(Record):
+    """The best design: `variables` in SI units, `metrics` in their own (worst corner)."""
+
+    design_id: int
+    index: int
+    variables: dict[str, float]
+    metrics: dict[str, float | None]
+    fom: float
+    specs_met: int
+    specs_total: int
+    feasible: bool
+
+
+class SecondsSummary(Record):
+    """Where the time went, wall seconds; `llm` is the part of `propose` spent on replies."""
+
+    total: float
+    simulate: float
+    propose: float
+    llm: float
+
+
+class LlmSummary(Record):
+    """What the LLM did and cost."""
+
+    profile: str | None
+    calls: int
+    tokens: int
+    cost: float
+    accepted: int
+    rejected: int
+
+
+class JobSummary(Record):
+    """A job in one object.
+
+    Attributes:
+        simulations: designs simulated so far.
+        simulations_to_all_specs: simulations until a design met all specs; None if none has.
+        rounds: rounds begun after the initial designs.
+    """
+
+    job_id: str
+    circuit: str
+    method: str
+    state: JobState
+    message: str
+    simulations: int
+    simulations_to_all_specs: int | None
+    best: BestSummary | None
+    rounds: int
+    seconds: SecondsSummary
+    llm: LlmSummary
+
+
+def summarise(store: Store, job_id: str) -> JobSummary:
+    """The summary of a job as it stands.
+
+    Raises:
+        NotFound: no such job.
+    """
+    job = store.jobs.get(job_id)
+    rounds = list(_rounds(store, job_id))
+    totals = store.transcripts.totals(job_id)
+    return JobSummary(
+        job_id=job.id,
+        circuit=job.circuit_name,
+        method=job.config.method.value,
+        state=job.state,
+        message=job.message,
+        simulations=job.simulations,
+        simulations_to_all_specs=job.simulations_to_all_specs,
+        best=_best(store, job),
+        rounds=max((int(event.data["round"]) for event in rounds), default=0),
+        seconds=_seconds(job, rounds, totals),
+        llm=LlmSummary(
+            profile=job.config.llm,
+            calls=totals.calls,
+            tokens=totals.prompt_tokens + totals.completion_tokens,
+            cost=totals.cost,
+            accepted=totals.accepted,
+            rejected=totals.rejected,
+        ),
+    )
+
+
+def _rounds(store: Store, job_id: str) -> Iterator[EventRecord]:
+    last = 0
+    while events := store.events.after(job_id, last, _PAGE):
+        yield from (event for event in events if event.kind == EventKind.ROUND)
+        last = events[-1].id
+
+
+def _best(store: Store, job: JobRecord) -> BestSummary | None:
+    if job.best is None:
+        return None
+    design = store.designs.get(job.best.design_id)
+    return BestSummary(
+        design_id=design.id,
+        index=design.index,
+        variables=design.values,
+        metrics=design.metrics,
+        fom=job.best.fom,
+        specs_met=job.best.specs_met,
+        specs_total=job.best.specs_total,
+        feasible=job.best.feasible,
+    )
+
+
+def _seconds(job: JobRecord, rounds: list[EventRecord], totals: LlmTotals) -> SecondsSummary:
+    total = 0.0
+    if job.started_at is not None:
+        last = job.finished_at or (rounds[-1].created_at if rounds else job.started_at)
+        total = (last - job.started_at).total_seconds()
+    return SecondsSummary(
+        total=total,
+        simulate=sum(float(event.data["simulate_seconds"]) for event in rounds),
+        propose=sum(float(event.data["propose_seconds"]) for event in rounds),
+        llm=totals.seconds,
+    )

@@ -1,0 +1,81 @@
+"""A thread that claims jobs and runs them, one after the other."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import socket
+import threading
+
+import structlog
+
+from ado_service.jobs.runner import Runner
+from ado_service.settings import Settings
+from ado_service.store.errors import StoreError
+from ado_service.store.store import Store
+
+_log = structlog.get_logger(__name__)
+_IDLE_SECONDS = 0.5
+
+
+class Worker:
+    """Runs queued jobs until it is stopped; any number of them may share a database.
+
+    Args:
+        store: the design database.
+        settings: see `Runner`.
+        owner: name under which it holds leases; a unique one when None.
+    """
+
+    def __init__(self, store: Store, settings: Settings, owner: str | None = None) -> None:
+        self._store = store
+        self._settings = settings
+        self.owner = owner or f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._work, name="ado-worker", daemon=True)
+
+    @property
+    def alive(self) -> bool:
+        """Whether the thread runs."""
+        return self._thread.is_alive()
+
+    def start(self) -> None:
+        """Start claiming jobs."""
+        self._thread.start()
+
+    def stop(self, timeout: float | None = None) -> bool:
+        """Hand the running job back after its batch and end.
+
+        Args:
+            timeout: seconds to wait for it; None for as long as it takes.
+
+        Returns:
+            Whether it has ended.
+        """
+        self._stop.set()
+        if self._thread.ident is not None:
+            self._thread.join(timeout)
+        return not self.alive
+
+    def wait(self, timeout: float | None = None) -> None:
+        """Wait until the thread ends or `timeout` seconds have passed."""
+        self._thread.join(timeout)
+
+    def _work(self) -> None:
+        runner = Runner(self._store, self._settings, drain=self._stop.is_set)
+        while not self._stop.is_set():
+            if not self._run_next(runner):
+                self._stop.wait(_IDLE_SECONDS)
+
+    def _run_next(self, runner: Runner) -> bool:
+        """Claim and run a job; False when there was none or the database was away."""
+        try:
+            lease = self._store.leases.claim(self.owner, self._settings.lease_seconds)
+        except StoreError as error:
+            _log.error("claim_failed", detail=str(error))
+            return False
+        if lease is None:
+            return False
+        _log.info("job_claimed", job=lease.job_id, owner=self.owner)
+        runner.run(lease)
+        return True

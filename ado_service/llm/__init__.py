@@ -1,0 +1,1 @@
+"""Language models: client, profiles, transcripts, budgets."""

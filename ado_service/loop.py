@@ -1,0 +1,165 @@
+"""The ADO-LLM loop: initialise, propose, simulate, record, repeat."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import count
+
+from ado_service.ledger import Entry, Ledger
+from ado_service.proposers.protocol import History, Observation, Proposal
+from ado_service.stages import Stage, Stages
+from ado_service.store.job_config import JobConfig
+from circuits.definition import Circuit
+from circuits.fom import judge
+from circuits.spec import Spec
+from simulators.corners import worst_corner
+from simulators.protocol import Simulator
+from simulators.result import SimulationResult
+
+_LIMIT_OF_EMPTY_ROUNDS = 3
+"""Rounds without a new design after which the design space counts as used up."""
+
+
+@dataclass(frozen=True, slots=True)
+class Loop:
+    """One sizing job, from its first design to its last.
+
+    The state is the ledger's: a loop that is started again on the ledger of one that was killed
+    walks through the same stages, takes the designs that are on record instead of proposing them,
+    simulates those that were pending, and goes on. Random state derives from (seed, round,
+    stage), so it then proposes what the undisturbed run would have proposed.
+
+    Attributes:
+        circuit: what is sized.
+        config: budget, batch, seed and method.
+        specs: what is asked for.
+        stages: who proposes what in which round.
+        simulator: measures the designs.
+        ledger: the record of the job.
+    """
+
+    circuit: Circuit
+    config: JobConfig
+    specs: tuple[Spec, ...]
+    stages: Stages
+    simulator: Simulator
+    ledger: Ledger
+
+    def run(self) -> History:
+        """Run to the end: budget used up, or (if so configured) all specs met.
+
+        Raises:
+            Stopped: the ledger says so; what was done is on record.
+        """
+        history = History(self.circuit, self.specs)
+        known = _by_stage(self.ledger.entries())
+        empty_rounds = 0
+        for round_number in count():
+            before = len(history.observations)
+            size = self.stages.round_size(round_number)
+            for stage in self.stages.of_round(round_number):
+                left = before + size - len(history.observations)
+                history = self._stage(round_number, stage, left, history, known)
+                if self._ended(history):
+                    return history
+            empty_rounds = 0 if len(history.observations) > before else empty_rounds + 1
+            if empty_rounds == _LIMIT_OF_EMPTY_ROUNDS:
+                self.ledger.event("note", {"message": "no new design is left to try"})
+                return history
+        raise AssertionError("count() does not end")
+
+    def _stage(
+        self,
+        round_number: int,
+        stage: Stage,
+        left: int,
+        history: History,
+        known: Mapping[tuple[int, str], list[Entry]],
+    ) -> History:
+        """Propose the stage's designs, unless they are on record, and simulate them."""
+        self.ledger.check()
+        batch = known.get((round_number, stage.name), [])
+        started = time.monotonic()
+        if batch:
+            self.stages.came_from_record(round_number, stage, len(batch))
+        else:
+            wanted = min(stage.size(left), self.config.budget - len(history.observations))
+            batch = self._propose(round_number, stage, wanted, history)
+        proposed = time.monotonic()
+        fresh = any(entry.observation is None for entry in batch)
+        history = self._simulate(batch, history)
+        if fresh:  # a resumed job tells each stage once
+            self._tell(round_number, stage, history, proposed - started, proposed)
+        return history
+
+    def _propose(
+        self, round_number: int, stage: Stage, wanted: int, history: History
+    ) -> list[Entry]:
+        if wanted < 1:
+            return []
+        seed = derive_seed(self.config.seed, round_number, stage.name)
+        proposals = stage.proposer.propose(history, wanted, seed)
+        return self.ledger.add(round_number, stage.name, proposals) if proposals else []
+
+    def _simulate(self, batch: Sequence[Entry], history: History) -> History:
+        pending = [entry for entry in batch if entry.observation is None]
+        seen = {entry.index: entry.observation for entry in batch}
+        for place, result in self.simulator.stream([entry.proposal.values for entry in pending]):
+            entry = pending[place]
+            observation = observe(entry.proposal, result, self.specs)
+            self.ledger.finish(entry, result, observation)
+            seen[entry.index] = observation
+        done = tuple(found for _, found in sorted(seen.items()) if found is not None)
+        return History(self.circuit, self.specs, (*history.observations, *done))
+
+    def _ended(self, history: History) -> bool:
+        if len(history.observations) >= self.config.budget:
+            return True
+        best = history.best
+        return self.config.stop_when_feasible and best is not None and best.verdict.feasible
+
+    def _tell(
+        self, round_number: int, stage: Stage, history: History, propose: float, proposed: float
+    ) -> None:
+        best = history.best
+        self.ledger.event(
+            "round",
+            {
+                "round": round_number,
+                "stage": stage.name,
+                "simulations": len(history.observations),
+                "best_fom": None if best is None else best.verdict.fom,
+                "specs_met": 0 if best is None else best.verdict.specs_met,
+                "propose_seconds": propose,
+                "simulate_seconds": time.monotonic() - proposed,
+            },
+        )
+
+
+def derive_seed(seed: int, round_number: int, stage: str) -> int:
+    """A 63-bit seed of its own for each (job seed, round, stage)."""
+    text = f"{seed}/{round_number}/{stage}"
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") >> 1
+
+
+def observe(proposal: Proposal, result: SimulationResult, specs: Sequence[Spec]) -> Observation:
+    """What proposers get to know of a simulated design: its worst corner."""
+    metrics = worst_corner(result, specs)
+    devices = next((found.devices for found in result.corners.values()), {})
+    return Observation(
+        values=proposal.values,
+        metrics=metrics,
+        verdict=judge(metrics, specs),
+        regions={path: str(point.region) for path, point in devices.items()},
+        failure=None if result.failure is None else str(result.failure),
+    )
+
+
+def _by_stage(entries: Sequence[Entry]) -> dict[tuple[int, str], list[Entry]]:
+    stages: dict[tuple[int, str], list[Entry]] = {}
+    for entry in entries:
+        stages.setdefault((entry.round, entry.stage), []).append(entry)
+    return stages

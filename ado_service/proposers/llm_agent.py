@@ -1,0 +1,190 @@
+"""The LLM agent: designs from a model that is shown the circuit and the best designs so far.
+
+ADO-LLM (ICCAD 2024): zero-shot while nothing is simulated, then in-context learning from
+demonstrations. Unlike there, a poor answer neither ends the job nor is guessed at: it is repaired
+in one more turn, and what is still missing is left to the caller.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Self
+
+from ado_service.llm.chat import Chat, ChatFailure, Message, Reply, Usage
+from ado_service.proposers.demonstrations import Choice, choose
+from ado_service.proposers.protocol import History, Proposal
+from ado_service.proposers.screening import Screen, clamps
+from circuits.units import format_quantity
+from prompts.parse import ParsedAnswer, parse_answer
+from prompts.render import few_shot, repair
+from prompts.schema import answer_schema
+
+TURNS_A_ROUND = 10
+"""Turn numbers set aside for each round, so that they follow from the round alone."""
+
+_REMEMBERED_REPLY = 4_000
+_NOTE = 2_000
+_NAMED_VALUES = 4
+_MENDED = {
+    ChatFailure.TRUNCATED: "the answer was cut off at the length limit; keep the reasoning short",
+    ChatFailure.EMPTY: "the answer was empty; give the JSON object",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class LLMTurn:
+    """What asking the model once came to, repairs included.
+
+    Attributes:
+        proposals: new designs, at most as many as were asked for.
+        failure: why the last reply was none; None when there was a reply.
+        detail: the failure in words.
+        problems: why designs in the replies were not used.
+        usage: calls, tokens, cost and seconds; of the record where a turn was on record.
+        turns: how many turns were taken.
+    """
+
+    proposals: list[Proposal] = field(default_factory=list)
+    failure: ChatFailure | None = None
+    detail: str = ""
+    problems: list[str] = field(default_factory=list)
+    usage: Usage = field(default_factory=Usage)
+    turns: int = 0
+
+
+@dataclass(frozen=True)
+class LLMAgent:
+    """Proposes designs by asking a model; use `at(round)` for the agent of a round.
+
+    Attributes:
+        chat: the job's conversation, on record.
+        demonstrations: which designs are shown: `top`, `random` or `none`.
+        top_k: how many.
+        repairs: how many more turns an answer with problems gets.
+        first_turn: number of this agent's first turn; the following ones are its repairs.
+    """
+
+    chat: Chat
+    demonstrations: Choice = "top"
+    top_k: int = 5
+    repairs: int = 1
+    first_turn: int = 0
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.repairs < TURNS_A_ROUND:
+            raise ValueError(f"repairs is {self.repairs}; write 0 to {TURNS_A_ROUND - 1}")
+
+    @property
+    def name(self) -> str:
+        """Short name, recorded with each design."""
+        return "llm"
+
+    def at(self, round_number: int) -> Self:
+        """The agent of a round (0 is the initial one), with that round's turn numbers.
+
+        They follow from the round alone, so that a resumed job finds its turns on record. Ask
+        the agent of a round once.
+        """
+        return replace(self, first_turn=round_number * TURNS_A_ROUND)
+
+    def propose(self, history: History, n: int, seed: int) -> list[Proposal]:
+        """Up to `n` designs; none when the model fails (`ask` tells why)."""
+        return self.ask(history, n, seed).proposals
+
+    def ask(self, history: History, n: int, seed: int) -> LLMTurn:
+        """Up to `n` designs and how they were come by.
+
+        Args:
+            history: designs so far; pending ones are not proposed again.
+            n: how many designs are wanted, at least 1.
+            seed: chooses the random demonstrations.
+        """
+        conversation = self._opening(history, n, seed)
+        seen = (one.values for one in history.observations)
+        screen = Screen(history.circuit, [*seen, *history.pending])
+        taken = LLMTurn()
+        for turn in range(self.first_turn, self.first_turn + self.repairs + 1):
+            missing = n - len(taken.proposals)
+            schema = answer_schema(history.circuit, missing)
+            reply = self.chat.complete(turn, conversation, schema)
+            proposals, problems = _judge(reply, history, screen, turn, missing)
+            self.chat.judged(turn, len(proposals), problems)
+            taken = _add(taken, reply, proposals, problems)
+            missing -= len(proposals)
+            if missing == 0 or reply.failure not in {None, *_MENDED}:
+                break
+            conversation = _continued(conversation, reply, problems, missing)
+        return taken
+
+    def _opening(self, history: History, n: int, seed: int) -> list[Message]:
+        shown = choose(history, self.demonstrations, self.top_k, seed)
+        prompt = few_shot(history.circuit, history.specs, shown, n)
+        return [Message(one["role"], one["content"]) for one in prompt]
+
+
+def _judge(
+    reply: Reply, history: History, screen: Screen, turn: int, missing: int
+) -> tuple[list[Proposal], list[str]]:
+    """Proposals in a reply, at most `missing`, and why there are not more."""
+    if reply.failure is not None:
+        return [], [_MENDED[reply.failure]] if reply.failure in _MENDED else []
+    answer = parse_answer(reply.text, history.circuit)
+    problems = list(answer.problems)
+    proposals: list[Proposal] = []
+    for design in answer.designs:
+        if len(proposals) == missing:
+            break
+        values = screen.take(design)
+        if values is None:
+            problems.append(f"{_described(design, history)} is the same as an earlier design")
+        else:
+            note = _note(answer, clamps(history.circuit, design))
+            proposals.append(Proposal(values, "llm", turn, note))
+    if not problems and len(proposals) < missing:
+        problems.append(f"{len(proposals)} of {missing} designs were given; give all")
+    return proposals, problems
+
+
+def _described(design: Mapping[str, float], history: History) -> str:
+    """A design by its first values, so that the model knows which one is meant."""
+    named = [
+        f"{variable.name} = {format_quantity(design[variable.name], variable.unit)}"
+        for variable in history.circuit.variables[:_NAMED_VALUES]
+    ]
+    return f"the design with {', '.join(named)}"
+
+
+def _note(answer: ParsedAnswer, clamped: Sequence[str]) -> str:
+    """What goes on record with a design: values that were held in range, then the reasoning."""
+    held = f"[{'; '.join(clamped)}] " if clamped else ""
+    return (held + answer.reasoning)[:_NOTE]
+
+
+def _add(
+    taken: LLMTurn, reply: Reply, proposals: Sequence[Proposal], problems: Sequence[str]
+) -> LLMTurn:
+    return LLMTurn(
+        proposals=[*taken.proposals, *proposals],
+        failure=reply.failure,
+        detail=reply.detail,
+        problems=[*taken.problems, *problems],
+        usage=taken.usage + reply.usage,
+        turns=taken.turns + 1,
+    )
+
+
+def _continued(
+    conversation: Sequence[Message], reply: Reply, problems: Sequence[str], missing: int
+) -> list[Message]:
+    """The conversation with the reply and what is wrong with it.
+
+    A long reply is shortened: it is paid for again as prompt, and its end holds the designs. A
+    reply without text adds no turn of the assistant, which many chat templates would refuse.
+    """
+    request = repair(problems, missing)["content"]
+    if not reply.text:
+        *earlier, last = conversation
+        return [*earlier, Message(last.role, f"{last.content}\n\n{request}")]
+    answered = Message("assistant", reply.text[-_REMEMBERED_REPLY:])
+    return [*conversation, answered, Message("user", request)]

@@ -1,0 +1,72 @@
+"""A sized design as netlists that run in plain ngspice, with every measure printed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from circuits.definition import Circuit, Corner
+from circuits.units import format_quantity
+from simulators.netlist.deck import Deck, build_decks
+
+
+def sized_netlists(
+    circuit: Circuit, values: Mapping[str, float], corner: Corner | None = None
+) -> dict[str, str]:
+    """Netlist text by file name, one a testbench, complete with model cards.
+
+    `ngspice -b FILE` runs the analyses and prints the measures. They are asked for in a
+    `.control` section because ngspice in batch mode evaluates the `.meas` cards of the last
+    analysis only.
+
+    Args:
+        circuit: the circuit.
+        values: variable values, SI units.
+        corner: conditions; the circuit's first corner when None.
+    """
+    corner = corner or circuit.corners[0]
+    return {
+        f"{circuit.name}.{deck.name}.cir": _netlist(circuit, deck, values, corner)
+        for deck in build_decks(circuit)
+    }
+
+
+def _netlist(circuit: Circuit, deck: Deck, values: Mapping[str, float], corner: Corner) -> str:
+    sizes = [
+        f"*   {variable.name} = {format_quantity(values[variable.name], variable.unit)}"
+        for variable in circuit.variables
+    ]
+    metrics = [f"*   {metric.name} = {metric.formula.text}" for metric in circuit.metrics]
+    lines = [
+        f"* {circuit.title}: {deck.name}, corner {corner.name}",
+        "* run with: ngspice -b FILE",
+        *(["* sizes:", *sizes]),
+        *(["* metrics, from the measures of all testbenches:", *metrics]),
+        *deck.numbers({**circuit.parameters, **values}, corner),
+        *(_wrap(text) for text in deck.body),
+        *_control(deck),
+        ".end",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _control(deck: Deck) -> list[str]:
+    lines = [".control", "set numdgt=12", "run"]
+    for analysis in dict.fromkeys(measure.analysis for measure in deck.measures):
+        lines.append(f"setplot {analysis}1")
+        lines += [measure.command for measure in deck.measures if measure.analysis == analysis]
+    return [*lines, "quit", ".endc"]
+
+
+def _wrap(text: str, width: int = 100) -> str:
+    """A card over several lines: a model card has a thousand characters."""
+    if len(text) <= width or re.search(r"['{\"]", text):
+        return text
+    lines, words = [], text.split()
+    line = words[0]
+    for word in words[1:]:
+        if len(line) + len(word) >= width:
+            lines.append(line)
+            line = "+"
+        line += f" {word}"
+    return "\n".join([*lines, line])

@@ -1,0 +1,44 @@
+"""The fixture's own PostgreSQL, for machines where none runs."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from ado_service.store.store import Store
+from tests import postgres
+from tests.ado_service.store.builders import new_job
+
+
+def test_a_private_cluster_works_and_leaves_nothing(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    tmp_path.chmod(0o755)
+    for folder in tmp_path.parents[:2]:
+        folder.chmod(0o755)  # the cluster runs as another user
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(postgres, "LOCAL", "postgresql://postgres@127.0.0.1:1/postgres")
+    with postgres.server() as server:
+        assert server != postgres.LOCAL
+        with postgres.database(server) as url, Store.open(url) as store:
+            assert store.jobs.get(new_job(store)).simulations == 0
+        with psycopg.connect(server) as connection:
+            left = connection.execute("SELECT datname FROM pg_database").fetchall()
+    assert not [name for (name,) in left if name.startswith("ado_test_")]
+    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(psycopg.OperationalError):
+        psycopg.connect(server, connect_timeout=2)
+
+
+def test_a_machine_without_postgresql_is_told_the_cure(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Path, "glob", lambda _self, _pattern: iter(()))
+    monkeypatch.setattr(shutil, "which", lambda _name: None)
+    with (
+        pytest.raises(RuntimeError, match="apt-get install postgresql"),
+        postgres.private_cluster(),
+    ):
+        pass
