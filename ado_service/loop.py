@@ -80,13 +80,16 @@ class Loop:
         known: Mapping[tuple[int, str], list[Entry]],
     ) -> History:
         """Propose the stage's designs, unless they are on record, and simulate them."""
-        self.ledger.check()
+        wanted = min(stage.size(left), self.config.budget - len(history.observations))
         batch = known.get((round_number, stage.name), [])
+        if wanted < 1 and not batch:
+            return history
+        if not batch or any(entry.observation is None for entry in batch):
+            self.ledger.check()
         started = time.monotonic()
         if batch:
             self.stages.came_from_record(round_number, stage, len(batch))
         else:
-            wanted = min(stage.size(left), self.config.budget - len(history.observations))
             batch = self._propose(round_number, stage, wanted, history)
         proposed = time.monotonic()
         fresh = any(entry.observation is None for entry in batch)
@@ -98,8 +101,6 @@ class Loop:
     def _propose(
         self, round_number: int, stage: Stage, wanted: int, history: History
     ) -> list[Entry]:
-        if wanted < 1:
-            return []
         seed = derive_seed(self.config.seed, round_number, stage.name)
         proposals = stage.proposer.propose(history, wanted, seed)
         return self.ledger.add(round_number, stage.name, proposals) if proposals else []

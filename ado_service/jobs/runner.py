@@ -69,7 +69,7 @@ class Runner:
         try:
             with LeaseKeeper(self._store.leases, lease, self._settings.lease_seconds) as keeper:
                 state, message = self._outcome(lease, keeper, watch)
-                self._store.leases.release(lease, state, message)
+            self._store.leases.release(lease, state, message)
             log.info("job_released", state=state.value, message=message)
         except LeaseLost:
             log.warning("lease_lost")

@@ -1,0 +1,129 @@
+"""Circuits: those of the library and those on record."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Annotated, Literal
+
+from fastapi import Query
+from pydantic import Field
+from starlette.responses import Response
+
+from ado_service.api.documented import not_modified, problems
+from ado_service.api.etag import IfNoneMatch, etag, headers, unchanged
+from ado_service.api.resource import Filters, NextCursor, Resource
+from ado_service.api.routing import router
+from ado_service.api.service import StoreHere
+from ado_service.store.cursor import Position, decode, encode
+from ado_service.store.store import Store
+from circuits.definition import Circuit
+from circuits.loader import library_names, load_circuit
+
+routes = router("/v1/circuits", "circuits")
+
+Origin = Literal["library", "record"]
+_LISTING = "circuits"
+
+
+class CircuitEntry(Resource):
+    """A circuit in short."""
+
+    name: str
+    title: str
+    technology: str
+    origin: Origin = Field(description="Comes with the service, or was put on record.")
+    hash: str = Field(description="Of all that defines it, netlists included.")
+    variables: int = Field(description="How many there are to size.")
+    metrics: list[str]
+    spec_sets: list[str]
+
+
+class CircuitPage(Resource):
+    """Circuits by name."""
+
+    items: list[CircuitEntry]
+    next_cursor: NextCursor
+
+
+class CircuitDetail(Resource):
+    """A circuit with all that defines it."""
+
+    name: str
+    title: str
+    origin: Origin
+    hash: str
+    definition: Circuit = Field(
+        description="Variables, metrics, spec sets, testbenches, and under `files` every netlist "
+        "and model card."
+    )
+
+
+@routes.get(
+    "",
+    operation_id="listCircuits",
+    summary="List circuits",
+    response_model=CircuitPage,
+    responses=problems(),
+)
+def list_circuits(store: StoreHere, filters: Annotated[Filters, Query()]) -> CircuitPage:
+    """Every circuit that a job can name, the last saved version of each."""
+    last = "" if filters.cursor is None else str(decode(filters.cursor, _LISTING).id)
+    behind = [entry for entry in _entries(store) if entry.name > last]
+    shown = behind[: filters.limit]
+    more = len(behind) > len(shown)
+    return CircuitPage(
+        items=shown,
+        next_cursor=encode(_LISTING, Position(None, shown[-1].name)) if more else None,
+    )
+
+
+@routes.get(
+    "/{name}",
+    operation_id="getCircuit",
+    summary="Look at a circuit",
+    response_model=CircuitDetail,
+    responses={**not_modified(), **problems(404)},
+)
+def get_circuit(
+    store: StoreHere, response: Response, name: str, if_none_match: IfNoneMatch = None
+) -> CircuitDetail | Response:
+    """Definition, variables, spec sets and netlists of a circuit."""
+    origin, circuit = _find(store, name)
+    digest = circuit.content_hash
+    tag = etag(digest)
+    response.headers.update(headers(tag))
+    return unchanged(tag, if_none_match) or CircuitDetail(
+        name=circuit.name, title=circuit.title, origin=origin, hash=digest, definition=circuit
+    )
+
+
+def _find(store: Store, name: str) -> tuple[Origin, Circuit]:
+    """The circuit that a job of this name would size."""
+    if name in _library():
+        return "library", _library()[name]
+    return "record", store.circuits.latest(name).definition
+
+
+def _entries(store: Store) -> list[CircuitEntry]:
+    found = {record.name: _entry("record", record.definition) for record in store.circuits.newest()}
+    found |= {name: _entry("library", circuit) for name, circuit in _library().items()}
+    return [found[name] for name in sorted(found)]
+
+
+def _entry(origin: Origin, circuit: Circuit) -> CircuitEntry:
+    return CircuitEntry(
+        name=circuit.name,
+        title=circuit.title,
+        technology=circuit.technology,
+        origin=origin,
+        hash=circuit.content_hash,
+        variables=len(circuit.variables),
+        metrics=[metric.name for metric in circuit.metrics],
+        spec_sets=[specs.name for specs in circuit.spec_sets],
+    )
+
+
+@cache
+def _library() -> dict[str, Circuit]:
+    """The library, read once: it is part of the program."""
+    return {name: load_circuit(name) for name in library_names()}

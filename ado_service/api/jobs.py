@@ -1,0 +1,146 @@
+"""Jobs: started, listed, looked at, and told what is wanted of them."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Annotated
+
+from fastapi import Body, Header, Query
+from starlette.responses import Response
+
+from ado_service.api.documented import Responses, not_modified, problems
+from ado_service.api.etag import IfNoneMatch, etag, headers, unchanged
+from ado_service.api.job import NEW_JOBS, Job, JobFilters, JobPage, NewJob, Wish
+from ado_service.api.routing import router
+from ado_service.api.service import ServiceHere, StoreHere
+from ado_service.jobs.submit import submit
+from ado_service.jobs.summary import JobSummary, summarise
+from ado_service.store.job_config import JobConfig, Method
+from ado_service.store.job_query import JobQuery
+from ado_service.store.jobs import Idempotency
+
+routes = router("/v1/jobs", "jobs")
+
+_ACCEPTED: Responses = {
+    202: {
+        "headers": {
+            "Location": {"description": "The job's address.", "schema": {"type": "string"}},
+            "Idempotency-Replayed": {
+                "description": "`true` when an earlier request with this key made the job.",
+                "schema": {"type": "string", "enum": ["true"]},
+            },
+        }
+    }
+}
+
+
+@routes.post(
+    "",
+    operation_id="createJob",
+    summary="Start a job",
+    status_code=202,
+    response_model=Job,
+    responses={**_ACCEPTED, **problems(413, 415)},
+)
+def create_job(
+    service: ServiceHere,
+    response: Response,
+    job: Annotated[NewJob, Body(openapi_examples=NEW_JOBS)],
+    idempotency_key: Annotated[
+        str | None,
+        Header(
+            alias="Idempotency-Key",
+            min_length=1,
+            max_length=255,
+            pattern=r"^[\x21-\x7e]+$",
+            description="The same key with the same job makes one job, however often it is sent.",
+        ),
+    ] = None,
+) -> Job:
+    """Queue a job. It runs as soon as a worker is free; follow it at its `Location`."""
+    once = None if idempotency_key is None else Idempotency(idempotency_key, _hash(job))
+    config = _with_default_llm(job.config, service.settings.default_llm)
+    record, created = submit(service.store, service.settings, job.circuit, config, once)
+    response.headers["Location"] = f"/v1/jobs/{record.id}"
+    if not created:
+        response.headers["Idempotency-Replayed"] = "true"
+    return Job.model_validate(record)
+
+
+@routes.get(
+    "",
+    operation_id="listJobs",
+    summary="List jobs",
+    response_model=JobPage,
+    responses=problems(),
+)
+def list_jobs(store: StoreHere, filters: Annotated[JobFilters, Query()]) -> JobPage:
+    """Jobs, the newest first."""
+    page = store.jobs.page(
+        JobQuery(
+            state=filters.state,
+            circuit_name=filters.circuit,
+            limit=filters.limit,
+            cursor=filters.cursor,
+        )
+    )
+    return JobPage(
+        items=[Job.model_validate(record) for record in page.items], next_cursor=page.next_cursor
+    )
+
+
+@routes.get(
+    "/{job_id}",
+    operation_id="getJob",
+    summary="Look at a job",
+    response_model=Job,
+    responses={**not_modified(), **problems(404)},
+)
+def get_job(
+    store: StoreHere, response: Response, job_id: str, if_none_match: IfNoneMatch = None
+) -> Job | Response:
+    """Where a job stands. Its entity tag changes with every design: poll with If-None-Match."""
+    record = store.jobs.get(job_id)
+    tag = etag(record.version)
+    response.headers.update(headers(tag))
+    return unchanged(tag, if_none_match) or Job.model_validate(record)
+
+
+@routes.get(
+    "/{job_id}/summary",
+    operation_id="getJobSummary",
+    summary="What a job came to",
+    response_model=JobSummary,
+    responses=problems(404),
+)
+def get_summary(store: StoreHere, job_id: str) -> JobSummary:
+    """The best design with its values and metrics, and what the job cost in time and tokens."""
+    return summarise(store, job_id)
+
+
+@routes.put(
+    "/{job_id}/wanted-state",
+    operation_id="setWantedState",
+    summary="Pause, resume or cancel a job",
+    response_model=Job,
+    responses=problems(404, 409, 413, 415),
+)
+def set_wanted_state(
+    store: StoreHere,
+    job_id: str,
+    wish: Annotated[Wish, Body()],
+) -> Job:
+    """Say what is wanted. A running job comes to it after its batch, any other at once."""
+    return Job.model_validate(store.jobs.set_wanted_state(job_id, wish.wanted_state))
+
+
+def _hash(job: NewJob) -> str:
+    """Of what the request means, whatever its spelling."""
+    return hashlib.sha256(job.model_dump_json().encode()).hexdigest()
+
+
+def _with_default_llm(config: JobConfig, default: str | None) -> JobConfig:
+    """The server's default profile for a job that says nothing about an LLM (null says: none)."""
+    if "llm" in config.model_fields_set or config.method is not Method.ADO_LLM:
+        return config
+    return config.model_copy(update={"llm": default})

@@ -1,0 +1,123 @@
+"""Who runs a job: claimed, renewed, given back, and taken over when its runner is lost."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, RowMapping
+
+from ado_service.store.database import Database, now
+from ado_service.store.event_record import EventKind
+from ado_service.store.events import record
+from ado_service.store.fence import change, hold
+from ado_service.store.job_record import JobState, WantedState
+from ado_service.store.job_rows import move, resting_state
+from ado_service.store.lease_record import Lease
+from ado_service.store.tables import jobs
+
+
+class Leases:
+    """The leases on jobs. Safe to use from any thread.
+
+    A job has one holder at a time. A lease that ran out is taken over by the next claim; every
+    later write of the old holder raises LeaseLost and leaves nothing behind.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def claim(self, owner: str, lease_seconds: float, job_id: str | None = None) -> Lease | None:
+        """Take the oldest job that waits for a runner or has lost its own.
+
+        A lost job that is to pause or to be cancelled comes to that instead.
+
+        Args:
+            owner: name of the runner.
+            lease_seconds: how long the lease holds without being renewed.
+            job_id: take this job and no other.
+
+        Returns:
+            The lease; None when no job waits.
+        """
+        with self._database.write() as connection:
+            while (row := _next(connection, job_id)) is not None:
+                if row["wanted_state"] == WantedState.RUN:
+                    return _take(connection, row, owner, lease_seconds)
+                move(connection, row, resting_state(WantedState(row["wanted_state"])))
+        return None
+
+    def renew(self, lease: Lease, lease_seconds: float) -> None:
+        """Let the lease hold for `lease_seconds` from now.
+
+        Raises:
+            LeaseLost: the lease no longer holds.
+        """
+        with self._database.write() as connection:
+            hold(connection, lease)
+            until = now(connection) + timedelta(seconds=lease_seconds)
+            connection.execute(
+                sa.update(jobs).where(jobs.c.id == lease.job_id).values(lease_until=until)
+            )
+
+    def note(self, lease: Lease, message: str) -> None:
+        """Tell the user something about the running job, such as that it goes on without an LLM.
+
+        Raises:
+            LeaseLost: the lease no longer holds; nothing was changed.
+        """
+        with self._database.write() as connection:
+            change(connection, hold(connection, lease), message=message)
+            record(connection, lease.job_id, EventKind.NOTE, {"message": message})
+
+    def release(self, lease: Lease, state: JobState, message: str = "") -> None:
+        """Give the job back.
+
+        What the user wanted in the meantime counts: a runner that hands back a job as queued or
+        paused leaves it queued, paused or cancelled as is wanted now.
+
+        Args:
+            lease: of the job; it ends here.
+            state: finished, failed or cancelled for good; queued or paused to go on later.
+            message: why it failed, or a note for the user; empty keeps the job's message.
+
+        Raises:
+            LeaseLost: the lease no longer holds; nothing was changed.
+            ValueError: `state` is running.
+        """
+        if state is JobState.RUNNING:
+            raise ValueError("a job cannot be released as running; use queued to hand it back")
+        with self._database.write() as connection:
+            row = hold(connection, lease)
+            if not state.ended:
+                state = resting_state(WantedState(row["wanted_state"]))
+            move(connection, row, state, message)
+
+
+def _next(connection: Connection, job_id: str | None) -> RowMapping | None:
+    moment = now(connection)
+    waiting = sa.or_(
+        jobs.c.state == JobState.QUEUED,
+        sa.and_(jobs.c.state == JobState.RUNNING, jobs.c.lease_until < moment),
+    )
+    query = sa.select(jobs).where(waiting).order_by(jobs.c.created_at, jobs.c.id).limit(1)
+    if job_id is not None:
+        query = query.where(jobs.c.id == job_id)
+    return connection.execute(query.with_for_update(skip_locked=True)).mappings().one_or_none()
+
+
+def _take(connection: Connection, row: RowMapping, owner: str, lease_seconds: float) -> Lease:
+    moment: datetime = now(connection)
+    epoch: int = row["epoch"] + 1
+    change(
+        connection,
+        row,
+        state=JobState.RUNNING,
+        owner=owner,
+        epoch=epoch,
+        lease_until=moment + timedelta(seconds=lease_seconds),
+        started_at=row["started_at"] or moment,
+    )
+    data = {"state": JobState.RUNNING, "owner": owner, "claim": epoch}
+    record(connection, row["id"], EventKind.STATE, data)
+    return Lease(row["id"], owner, epoch)

@@ -1,0 +1,247 @@
+"""Whole jobs on the design database, with a real LLM endpoint that misbehaves in every way."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from ado_service.jobs.lease import LeaseKeeper
+from ado_service.jobs.runner import NO_LLM, Runner
+from ado_service.jobs.submit import submit
+from ado_service.jobs.summary import JobSummary, summarise
+from ado_service.jobs.worker import Worker
+from ado_service.llm.profile import LLMProfile
+from ado_service.settings import Settings
+from ado_service.store.design_record import DesignRecord
+from ado_service.store.errors import LeaseLost
+from ado_service.store.job_config import JobConfig, Method
+from ado_service.store.job_record import JobState, WantedState
+from ado_service.store.store import Store
+from tests import llm_server as llm
+from tests.llm_server import ScriptedLLM, Step
+
+BUDGET = 10
+
+
+def settings_for(tmp_path: Path, base_url: str = "", **profile: object) -> Settings:
+    fields = {"base_url": base_url, "model": "scripted", "timeout": 0.5, "retries": 1, **profile}
+    profiles = {"scripted": LLMProfile.model_validate(fields)} if base_url else {}
+    return Settings(data_dir=tmp_path, processes=2, llm_profiles=profiles)
+
+
+def run_job(store: Store, settings: Settings, **config: object) -> tuple[str, JobSummary]:
+    job_config = JobConfig.model_validate({"budget": BUDGET, "initial": 5, "batch": 5, **config})
+    job, created = submit(store, settings, "two_stage_amplifier", job_config)
+    assert created
+    lease = store.leases.claim("test", 30, job.id)
+    assert lease is not None
+    Runner(store, settings).run(lease)
+    return job.id, summarise(store, job.id)
+
+
+def shares(designs: list[DesignRecord]) -> dict[int, Counter[str]]:
+    """Designs of each proposer, by round."""
+    found: dict[int, Counter[str]] = {}
+    for design in designs:
+        found.setdefault(design.round, Counter())[design.proposer] += 1
+    return found
+
+
+def test_ado_llm_gives_one_llm_and_four_gp_designs_a_round(store: Store, tmp_path: Path) -> None:
+    with ScriptedLLM() as server:
+        settings = settings_for(tmp_path, server.base_url, price_prompt=1.0, price_completion=2.0)
+        job_id, summary = run_job(store, settings, llm="scripted", budget=15)
+    designs = store.designs.of_job(job_id)
+    assert shares(designs) == {
+        0: Counter(llm=5),
+        1: Counter(llm=1, gp=4),
+        2: Counter(llm=1, gp=4),
+    }
+    # The LLM's design comes first, so that the GP knows it.
+    assert [design.proposer for design in designs[5:]] == ["llm", "gp", "gp", "gp", "gp"] * 2
+    assert summary.state is JobState.FINISHED
+    assert (summary.simulations, summary.rounds) == (15, 2)
+    turns = store.transcripts.of_job(job_id)
+    assert [(turn.accepted, turn.failure) for turn in turns] == [(5, None), (1, None), (1, None)]
+    assert summary.llm.calls == len(server.requests) == 3
+    assert summary.llm.cost > 0
+    assert summary.llm.accepted == 7
+    shown = turns[1].messages[-1].content
+    best = max(designs[:5], key=lambda design: (design.feasible, design.fom or 0.0))
+    assert all(name in shown for name in best.values)
+    assert turns[0].prompt_version == "v1"
+
+
+MISBEHAVIOUR: dict[str, Step] = {
+    "bad JSON": llm.bad_json,
+    "a duplicate": llm.duplicate,
+    "an empty answer": llm.empty,
+    "a cut answer": llm.truncated,
+    "HTML": llm.html,
+    "another encoding": llm.not_utf8,
+    "32 MB": llm.huge(),
+    "429": llm.rate_limited(),
+    "500": llm.server_error,
+    "a reset": llm.reset,
+    "silence": llm.hang,
+    "a drip": llm.drip,
+    "401": llm.status(401, "wrong key"),
+}
+
+
+@pytest.mark.parametrize("case", MISBEHAVIOUR)
+def test_a_misbehaving_llm_never_stops_a_job(case: str, tmp_path: Path) -> None:
+    with (
+        Store.open(f"sqlite:///{tmp_path}/designs.db") as store,
+        ScriptedLLM([llm.good, MISBEHAVIOUR[case], MISBEHAVIOUR[case]]) as server,
+    ):
+        job_id, summary = run_job(store, settings_for(tmp_path, server.base_url), llm="scripted")
+        designs = store.designs.of_job(job_id)
+        turns = store.transcripts.of_job(job_id)
+    assert summary.state is JobState.FINISHED
+    assert len(designs) == BUDGET
+    # Whatever the LLM did not give in round 1 is the GP's.
+    assert sum(shares(designs)[1].values()) == 5
+    assert shares(designs)[1]["gp"] >= 4
+    assert len(turns) >= 2
+    assert turns[1].failure is not None or turns[1].rejected
+
+
+def test_out_of_range_values_are_held_in_range(store: Store, tmp_path: Path) -> None:
+    with ScriptedLLM([llm.out_of_range]) as server:
+        job_id, summary = run_job(store, settings_for(tmp_path, server.base_url), llm="scripted")
+    assert summary.state is JobState.FINISHED
+    circuit = store.circuits.latest("two_stage_amplifier").definition
+    for design in store.designs.of_job(job_id):
+        assert circuit.snap(design.values) == design.values
+
+
+def test_an_llm_that_fails_from_the_start_costs_the_job_nothing(
+    store: Store, tmp_path: Path
+) -> None:
+    with ScriptedLLM([llm.server_error]) as server:
+        settings = settings_for(tmp_path, server.base_url, retries=0)
+        job_id, summary = run_job(store, settings, llm="scripted", budget=60, batch=5, initial=5)
+        asked = len(server.requests)
+    assert summary.simulations == 60
+    assert shares(store.designs.of_job(job_id))[0] == Counter(sobol=5)
+    # Eleven rounds and the start: after three failures it is asked less and less often.
+    assert asked < 8
+
+
+def test_the_llm_method_asks_for_whole_batches(store: Store, tmp_path: Path) -> None:
+    with ScriptedLLM() as server:
+        settings = settings_for(tmp_path, server.base_url)
+        job_id, _ = run_job(store, settings, llm="scripted", method=Method.LLM)
+    assert shares(store.designs.of_job(job_id)) == {0: Counter(llm=5), 1: Counter(llm=5)}
+
+
+def test_the_llm_budget_ends_calls_not_jobs(store: Store, tmp_path: Path) -> None:
+    with ScriptedLLM() as server:
+        settings = settings_for(tmp_path, server.base_url, max_calls=1)
+        job_id, summary = run_job(store, settings, llm="scripted", budget=15)
+        assert len(server.requests) == 1
+    assert summary.simulations == 15
+    assert store.transcripts.of_job(job_id)[1].failure == "budget"
+
+
+def test_without_a_profile_ado_llm_is_gp_bo_and_says_so(store: Store, tmp_path: Path) -> None:
+    job_id, summary = run_job(store, settings_for(tmp_path), method=Method.ADO_LLM)
+    assert summary.message == NO_LLM
+    assert shares(store.designs.of_job(job_id)) == {0: Counter(random=5), 1: Counter(gp=5)}
+
+
+def _second_time() -> Callable[[], bool]:
+    asked = iter(range(100))
+    return lambda: next(asked) >= 1
+
+
+def test_a_resumed_job_repeats_no_llm_call_and_no_design(store: Store, tmp_path: Path) -> None:
+    with ScriptedLLM() as server:
+        settings = settings_for(tmp_path, server.base_url)
+        whole, _ = run_job(store, settings, llm="scripted", budget=15)
+        calls = len(server.requests)
+        config = JobConfig(budget=15, llm="scripted")
+        job, _ = submit(store, settings, "two_stage_amplifier", config)
+        # Runners that give up at the second stage they find work in, until the job is done.
+        runners = 0
+        while store.jobs.get(job.id).state is JobState.QUEUED:
+            lease = store.leases.claim("flaky", 30, job.id)
+            assert lease is not None
+            Runner(store, settings, drain=_second_time()).run(lease)
+            runners += 1
+        assert runners > 3
+        assert len(server.requests) > calls
+    again = store.designs.of_job(job.id)
+    assert [design.index for design in again] == list(range(15))
+    turns = store.transcripts.of_job(job.id)
+    assert [turn.turn for turn in turns] == sorted({turn.turn for turn in turns})
+    assert sum(turn.calls for turn in turns) == len(server.requests) - calls
+    assert shares(again) == shares(store.designs.of_job(whole))
+
+
+def _want_at_seventh(store: Store, job_id: str, wanted: WantedState, calls: Iterator[int]) -> None:
+    if next(calls) == 7:
+        store.jobs.set_wanted_state(job_id, wanted)
+
+
+def test_cancel_and_pause_are_honoured(store: Store, tmp_path: Path) -> None:
+    settings = settings_for(tmp_path)
+    for wanted, state in (
+        (WantedState.PAUSE, JobState.PAUSED),
+        (WantedState.CANCEL, JobState.CANCELLED),
+    ):
+        config = JobConfig(budget=1000, method=Method.RANDOM)
+        job, _ = submit(store, settings, "two_stage_amplifier", config)
+        lease = store.leases.claim("test", 30, job.id)
+        assert lease is not None
+        calls = iter(range(10_000))
+
+        ask = partial(_want_at_seventh, store, job.id, wanted, calls)
+        Runner(store, settings).run(lease, ask)
+        done = store.jobs.get(job.id)
+        assert done.state is state
+        assert 0 < done.simulations < 20
+
+
+def test_a_lost_lease_leaves_the_job_to_the_new_owner(store: Store, tmp_path: Path) -> None:
+    settings = settings_for(tmp_path)
+    job, _ = submit(
+        store, settings, "two_stage_amplifier", JobConfig(budget=20, method=Method.RANDOM)
+    )
+    stale = store.leases.claim("stale", 0.01, job.id)
+    assert stale is not None
+    fresh = None
+    while fresh is None:
+        fresh = store.leases.claim("fresh", 30, job.id)
+    Runner(store, settings).run(stale)
+    assert store.jobs.get(job.id).simulations == 0
+    with pytest.raises(LeaseLost):
+        store.leases.renew(stale, 30)
+    with LeaseKeeper(store.leases, fresh, 30):
+        Runner(store, settings).run(fresh)
+    assert store.jobs.get(job.id).state is JobState.FINISHED
+
+
+def test_a_worker_runs_what_is_queued_and_drains(store: Store, tmp_path: Path) -> None:
+    settings = settings_for(tmp_path)
+    worker = Worker(store, settings)
+    worker.start()
+    config = JobConfig(budget=8, method=Method.RANDOM)
+    job, _ = submit(store, settings, "two_stage_amplifier", config)
+    for _ in range(200):
+        if store.jobs.get(job.id).state.ended:
+            break
+        worker.wait(0.1)
+    assert store.jobs.get(job.id).state is JobState.FINISHED
+    long_job, _ = submit(
+        store, settings, "two_stage_amplifier", JobConfig(budget=100_000, method=Method.RANDOM)
+    )
+    while store.jobs.get(long_job.id).simulations < 10:
+        worker.wait(0.05)
+    assert worker.stop(timeout=20)
+    assert store.jobs.get(long_job.id).state is JobState.QUEUED

@@ -1,0 +1,54 @@
+"""What a job may be asked to do."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from ado_service.store.job_config import Demonstrations, JobConfig, Method, Start
+from tests.ado_service.store.builders import GAIN
+
+
+def test_the_defaults_are_those_of_the_paper() -> None:
+    config = JobConfig()
+    assert (config.budget, config.initial, config.batch) == (105, 5, 5)
+    assert (config.method, config.demonstrations, config.start) == (
+        Method.ADO_LLM,
+        Demonstrations.TOP,
+        Start.AUTO,
+    )
+
+
+def test_a_config_survives_json() -> None:
+    config = JobConfig(specs=(GAIN,), seed=2**63 - 1, llm="cheap", start=Start.LLM, time_limit=1e-3)
+    assert JobConfig.model_validate_json(config.model_dump_json()) == config
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"initial": 6, "budget": 5, "batch": 1}, "initial: 6 .* lower initial or raise budget"),
+        ({"batch": 6, "budget": 5}, "batch: 6 .* lower batch or raise budget"),
+        ({"method": "llm"}, "llm: method 'llm' .* name an LLM profile"),
+        ({"start": "llm"}, "llm: start 'llm' .* name an LLM profile"),
+        ({"specs": (GAIN, GAIN)}, "specs: more than one spec on gain; keep one"),
+        ({"budget": 0}, "budget"),
+        ({"budget": 100_001}, "budget"),
+        ({"initial": 0}, "initial"),
+        ({"batch": 0}, "batch"),
+        ({"seed": -1}, "seed"),
+        ({"seed": 2**63}, "seed"),
+        ({"specs": ()}, "specs"),
+        ({"spec_set": ""}, "spec_set"),
+        ({"top_k": 0}, "top_k"),
+        ({"time_limit": 0}, "time_limit"),
+        ({"time_limit": float("nan")}, "time_limit"),
+        ({"method": "magic"}, "method"),
+        ({"colour": "blue"}, "colour"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(fields: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValidationError, match=message):
+        JobConfig.model_validate(fields)

@@ -1,0 +1,107 @@
+"""The tables and the migrations that make them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from alembic import command
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy.exc import DBAPIError
+
+from ado_service.store.database import Database
+from ado_service.store.engine import make_engine
+from ado_service.store.errors import SchemaTooNew
+from ado_service.store.migrate import config, migrate
+from ado_service.store.store import Store
+from ado_service.store.tables import metadata
+from tests import postgres
+from tests.ado_service.store.builders import new_job
+from tests.ado_service.store.test_store_concurrency import writer
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """URL of a database without tables."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path / 'designs.db'}"
+    else:
+        with postgres.database(request.getfixturevalue("postgres_server")) as url:
+            yield url
+
+
+@pytest.fixture
+def empty(empty_url: str) -> Iterator[Database]:
+    """A database without tables."""
+    database = Database(make_engine(empty_url))
+    yield database
+    database.close()
+
+
+def _differences(database: Database) -> list[object]:
+    with database.write() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        return list(compare_metadata(context, metadata))
+
+
+def _tables(database: Database) -> set[str]:
+    with database.read() as connection:
+        return set(sa.inspect(connection).get_table_names())
+
+
+def test_migrations_make_the_tables_that_the_code_knows(empty: Database) -> None:
+    assert len(_differences(empty)) >= len(metadata.tables), "the comparison must see what lacks"
+    migrate(empty)
+    assert _differences(empty) == []
+    assert _tables(empty) == {*metadata.tables, "alembic_version"}
+    with empty.write() as connection:
+        connection.execute(sa.text("DROP INDEX ix_events_job_id_id"))
+    assert len(_differences(empty)) == 1
+
+
+def test_migrating_again_changes_nothing(database_url: str) -> None:
+    with Store.open(database_url) as store:
+        job = store.jobs.get(new_job(store))
+    with Store.open(database_url) as store:
+        assert store.jobs.get(job.id) == job
+
+
+def test_migrations_go_back(empty: Database) -> None:
+    migrate(empty)
+    with empty.write() as connection:
+        command.downgrade(config(connection), "base")
+    assert _tables(empty) == {"alembic_version"}
+    migrate(empty)
+    assert _differences(empty) == []
+
+
+def test_a_migration_that_fails_leaves_nothing(empty: Database) -> None:
+    with empty.write() as connection:
+        connection.execute(sa.text("CREATE TABLE transcripts (foreign_one INTEGER)"))
+    with pytest.raises(DBAPIError, match="already exists"):
+        migrate(empty)
+    assert _tables(empty) == {"transcripts"}
+
+
+def test_a_later_database_is_left_alone(database_url: str) -> None:
+    database = Database(make_engine(database_url))
+    revise = sa.text("UPDATE alembic_version SET version_num = :number")
+    try:
+        with database.write() as connection:
+            connection.execute(revise, {"number": "9999"})
+        with pytest.raises(SchemaTooNew, match="upgrade the program"):
+            Store.open(database_url)
+    finally:
+        with database.write() as connection:
+            connection.execute(revise, {"number": "0001"})
+        database.close()
+
+
+def test_processes_that_open_a_new_database_at_once_all_succeed(empty_url: str) -> None:
+    processes = [writer("open", empty_url) for _ in range(4)]
+    outputs = [process.communicate(timeout=60) for process in processes]
+    assert [output for output, _ in outputs] == ["open\n"] * 4, outputs
+    assert [process.returncode for process in processes] == [0] * 4
