@@ -50,17 +50,19 @@ class StoreLedger:
         self._specs = specs
         self._drain = drain
         self._watch = watch
+        self._count = 0
 
     def entries(self) -> list[Entry]:
         """See `Ledger`."""
-        return [self._entry(row) for row in self._store.designs.of_job(self._lease.job_id)]
+        rows = self._store.designs.of_job(self._lease.job_id, corners=False)
+        self._count = len(rows)
+        return [self._entry(row) for row in rows]
 
     def add(self, round_number: int, stage: str, proposals: Sequence[Proposal]) -> list[Entry]:
-        """See `Ledger`."""
-        first = len(self._store.designs.of_job(self._lease.job_id, corners=False))
+        """See `Ledger`; `entries` was called before, it counts the designs on record."""
         new = [
             NewDesign(
-                index=first + place,
+                index=self._count + place,
                 round=round_number,
                 stage=stage,
                 proposer=proposal.proposer,
@@ -70,7 +72,9 @@ class StoreLedger:
             )
             for place, proposal in enumerate(proposals)
         ]
-        return [self._entry(row) for row in self._store.designs.add_pending(self._lease, new)]
+        rows = self._store.designs.add_pending(self._lease, new)
+        self._count += len(rows)
+        return [self._entry(row) for row in rows]
 
     def finish(self, entry: Entry, result: SimulationResult, seen: Observation) -> None:
         """See `Ledger`."""
