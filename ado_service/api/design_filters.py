@@ -5,22 +5,14 @@ from __future__ import annotations
 import re
 from typing import Annotated
 
-from pydantic import AfterValidator, Field, ValidationError
+from pydantic import AfterValidator, Field
 
-from ado_service.api.errors import of_validation
 from ado_service.api.resource import Filters, Name
 from ado_service.store.design_query import DesignQuery, MetricRange
 from ado_service.store.design_record import DesignState
 from circuits.units import parse_quantity
 
 _METRIC = re.compile(r"^[a-z][a-z0-9_]{0,63}$")
-_IN_QUERY = {
-    "fom_low": "fom",
-    "fom_high": "fom",
-    "metric_ranges": "metric",
-    "job_id": "job",
-    "circuit_name": "circuit",
-}
 
 
 def parse_range(text: str) -> tuple[float | None, float | None]:
@@ -91,18 +83,14 @@ class JobDesignFilters(Filters):
     def query(self, job_id: str | None = None, circuit: str | None = None) -> DesignQuery:
         """The question to the design database."""
         low, high = (None, None) if self.fom is None else parse_range(self.fom)
-        try:
-            return DesignQuery(
-                job_id=job_id,
-                circuit_name=circuit,
-                metric_ranges=tuple(parse_metric_range(text) for text in self.metric),
-                fom_low=low,
-                fom_high=high,
-                **self.model_dump(exclude={"metric", "fom"}),
-            )
-        except ValidationError as error:
-            details = error.errors(include_input=False)
-            raise of_validation([{**one, "loc": _place(one["loc"])} for one in details]) from error
+        return DesignQuery(
+            job_id=job_id,
+            circuit_name=circuit,
+            metric_ranges=tuple(parse_metric_range(text) for text in self.metric),
+            fom_low=low,
+            fom_high=high,
+            **self.model_dump(exclude={"metric", "fom"}),
+        )
 
 
 class DesignFilters(JobDesignFilters):
@@ -115,10 +103,3 @@ class DesignFilters(JobDesignFilters):
         """The question to the design database."""
         bare = JobDesignFilters(**self.model_dump(exclude={"circuit", "job"}))
         return bare.query(job_id or self.job, circuit or self.circuit)
-
-
-def _place(loc: tuple[int | str, ...]) -> tuple[int | str, ...]:
-    """Where the store's name for a filter stands in the request."""
-    if not loc:
-        return ("query",)
-    return ("query", _IN_QUERY.get(str(loc[0]), loc[0]), *loc[1:])
