@@ -17,6 +17,7 @@ from statistics import median, quantiles
 from benchmarks.report import Row, parser, report
 from circuits.loader import load_circuit
 
+METHODS = ("gp-bo", "random")
 CIRCUITS = ("two_stage_amplifier", "hysteresis_comparator")
 
 
@@ -55,12 +56,16 @@ def main() -> None:
 
 def _options() -> argparse.Namespace:
     found = parser(__doc__ or "")
-    found.add_argument("--methods", default="gp-bo,random", help="gp-bo, random")
+    found.add_argument("--methods", default="gp-bo,random", help=f"of {', '.join(METHODS)}")
     found.add_argument("--circuits", default=",".join(CIRCUITS))
     found.add_argument("--seeds", type=int, default=10)
     found.add_argument("--budget", type=int, default=105)
     found.add_argument("--workers", type=int, default=2, help="jobs at one time")
-    return found.parse_args()
+    options = found.parse_args()
+    unknown = set(options.methods.split(",")) - set(METHODS)
+    if unknown:
+        found.error(f"unknown method {', '.join(sorted(unknown))}; known: {', '.join(METHODS)}")
+    return options
 
 
 def _run(circuit_name: str, method: str, seed: int, budget: int) -> Run:

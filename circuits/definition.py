@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import hashlib
 import json
+import posixpath
 from collections.abc import Mapping
-from typing import Self
+from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from circuits.expression import Expression
 from circuits.spec import Spec, SpecSet
 from circuits.variable import Variable
 
 _NAME = r"^[a-z][a-z0-9_]{0,63}$"
+_Parameters = dict[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,31}$")], float]
 
 
 class _Value(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class DeviceGroup(_Value):
@@ -39,12 +41,18 @@ class DeviceGroup(_Value):
 
 
 class Testbench(_Value):
-    """A netlist with its analyses and measures (plain SPICE, runs in any ngspice)."""
+    """A netlist with its analyses and measures (plain SPICE, runs in any ngspice).
+
+    Attributes:
+        name: short name, unique in the circuit.
+        netlist: path of the top netlist, a key of `Circuit.files`.
+        about: what it measures and how, for people.
+    """
 
     __test__ = False  # a testbench is no test case, whatever pytest makes of the name
 
     name: str = Field(pattern=_NAME)
-    netlist: str
+    netlist: Annotated[str, AfterValidator(posixpath.normpath)]
     about: str = ""
 
 
@@ -54,8 +62,8 @@ class Metric(_Value):
     Attributes:
         name: what specs refer to.
         unit: SI unit, dB or deg.
-        expression: arithmetic over measures and parameters; the measure of the same name when
-            empty.
+        expression: arithmetic over measures, parameters and variables; the measure of the same
+            name when empty.
         about: what it is and how it is measured.
     """
 
@@ -63,6 +71,11 @@ class Metric(_Value):
     unit: str = ""
     expression: str = ""
     about: str = ""
+
+    @model_validator(mode="after")
+    def _expression_parses(self) -> Self:
+        _ = self.formula
+        return self
 
     @property
     def formula(self) -> Expression:
@@ -80,15 +93,16 @@ class Corner(_Value):
     """
 
     name: str = Field(default="nominal", pattern=_NAME)
-    temperature: float = 25.0
-    parameters: dict[str, float] = Field(default_factory=dict)
+    temperature: float = Field(default=25.0, gt=-273.15)
+    parameters: _Parameters = Field(default_factory=dict)
 
 
 class Circuit(_Value):
     """A circuit to be sized: variables, testbenches, metrics, specs and the texts behind them.
 
     `files` holds every netlist and model card by its path relative to the folder, so that the
-    value is complete: a job goes on when the folder is gone.
+    value is complete: a job goes on when the folder is gone. Each attribute is a field of
+    circuit.yaml, see docs/circuits.md. Parameters are in SI units.
     """
 
     name: str = Field(pattern=_NAME)
@@ -96,13 +110,13 @@ class Circuit(_Value):
     about: str = ""
     source: str = ""
     technology: str = ""
-    parameters: dict[str, float] = Field(default_factory=dict)
+    parameters: _Parameters = Field(default_factory=dict)
     variables: tuple[Variable, ...] = Field(min_length=1)
     device_groups: tuple[DeviceGroup, ...] = ()
     testbenches: tuple[Testbench, ...] = Field(min_length=1)
     metrics: tuple[Metric, ...] = Field(min_length=1)
     spec_sets: tuple[SpecSet, ...] = Field(min_length=1)
-    corners: tuple[Corner, ...] = (Corner(),)
+    corners: tuple[Corner, ...] = Field(default=(Corner(),), min_length=1)
     design_principles: tuple[str, ...] = ()
     files: dict[str, str] = Field(default_factory=dict)
 
@@ -113,6 +127,7 @@ class Circuit(_Value):
         _unique("testbench", [bench.name for bench in self.testbenches])
         _unique("spec set", [specs.name for specs in self.spec_sets])
         _unique("corner", [corner.name for corner in self.corners])
+        _unique("device group", [group.name for group in self.device_groups])
         _unique("variable or parameter", [*self.variable_names, *self.parameters])
         for specs in self.spec_sets:
             for spec in specs.specs:
@@ -149,11 +164,16 @@ class Circuit(_Value):
         raise KeyError(f"{self.name} has no spec set {name!r}; it has {known}")
 
     def metric(self, name: str) -> Metric:
-        """The metric `name` (KeyError when there is none)."""
+        """The metric `name`.
+
+        Raises:
+            KeyError: no such metric.
+        """
         for metric in self.metrics:
             if metric.name == name:
                 return metric
-        raise KeyError(name)
+        known = ", ".join(metric.name for metric in self.metrics)
+        raise KeyError(f"{self.name} has no metric {name!r}; it has {known}")
 
     def snap(self, values: Mapping[str, float]) -> dict[str, float]:
         """A full design (SI units, in the variables' order) on range and grid.
@@ -188,7 +208,8 @@ class Circuit(_Value):
 def _unique(what: str, names: list[str]) -> None:
     doubled = sorted({name for name in names if names.count(name) > 1})
     if doubled:
-        raise ValueError(f"{what} {', '.join(doubled)} is there twice; rename one")
+        named = ", ".join(repr(name) for name in doubled)
+        raise ValueError(f"{what} {named} is there twice; rename one")
 
 
 def _known(where: str, name: str, what: str, names: list[str]) -> None:

@@ -11,15 +11,11 @@ from pydantic import ValidationError
 
 from circuits.definition import Circuit
 from circuits.errors import CircuitError, Finding, UnknownCircuitError
+from circuits.folder import LIBRARY, Folder
 from circuits.units import UnitError, parse_quantity
 from circuits.yaml_source import YamlSource
 
-LIBRARY = Path(__file__).parent / "library"
-MODELS = Path(__file__).parent / "models"
-_INCLUDE = re.compile(
-    r"^[ \t]*\.inc(?:l|lude)?[ \t]+[\"']?([^\"'\s]+)[\"']?", re.IGNORECASE | re.MULTILINE
-)
-_FILE_LIMIT = 4_000_000  # bytes; a flattened PDK card set is a tenth of that
+_NUMERIC = frozenset("low high grid threshold norm weight penalty clip temperature".split())
 
 
 def library_names() -> list[str]:
@@ -36,34 +32,45 @@ def load_circuit(name_or_folder: str | Path) -> Circuit:
     """
     text = str(name_or_folder)
     if text in library_names():
-        return _load_folder(LIBRARY / text)
-    folder = Path(name_or_folder)
-    if (folder / "circuit.yaml").is_file():
+        return _load_folder(Folder(LIBRARY / text))
+    folder = Folder(Path(name_or_folder))
+    if folder.has("circuit.yaml"):
         return _load_folder(folder)
-    if folder.is_dir():
-        raise UnknownCircuitError(f"{folder} has no circuit.yaml; see docs/circuits.md")
+    if folder.exists():
+        raise UnknownCircuitError(f"{text} has no circuit.yaml; see docs/circuits.md")
     raise UnknownCircuitError(
-        f"no circuit {text!r}: the library has {', '.join(library_names())}; "
+        f"no circuit {text[:200]!r}: the library has {', '.join(library_names())}; "
         "or give the path of a folder with a circuit.yaml"
     )
 
 
-def _load_folder(folder: Path) -> Circuit:
-    path = folder / "circuit.yaml"
-    source = YamlSource(str(path), _read(path))
-    benches = source.data.get("testbenches")
-    files = _collect(folder, source, benches if isinstance(benches, list) else [])
+def _load_folder(folder: Folder) -> Circuit:
+    source = YamlSource("circuit.yaml", folder.read("circuit.yaml"))
+    data = _plain(source)
+    files: dict[str, str] = {}
+    for index, name in _benches(source.data):
+        line = source.line(("testbenches", index, "netlist"))
+        files |= folder.netlist(name, at=(source.file, line))
     try:
-        return Circuit.model_validate({**_plain(source), "files": files})
+        return Circuit.model_validate({**data, "files": files})
     except ValidationError as error:
         raise CircuitError(_findings(source, error)) from error
 
 
+def _benches(data: dict[Any, Any]) -> Iterator[tuple[int, str]]:
+    """(index, netlist) of the testbenches that name one; the definition's check sees the rest."""
+    benches = data.get("testbenches")
+    for index, bench in enumerate(benches if isinstance(benches, list) else []):
+        name = bench.get("netlist") if isinstance(bench, dict) else None
+        if isinstance(name, str):
+            yield index, name
+
+
 def _plain(source: YamlSource) -> dict[str, Any]:
     """The YAML data with quantities such as `0.12u` as numbers, specs and ranges alike."""
-    data: dict[str, Any] = dict(source.data)
-    data.pop("files", None)
-    numeric = {"low", "high", "grid", "threshold", "norm", "weight", "penalty", "clip"}
+    if "files" in source.data:
+        line = source.line(("files",))
+        raise source.error(line, "files are not listed here", "Remove `files`; they are found")
 
     def convert(value: Any, path: tuple[int | str, ...]) -> Any:
         match value:
@@ -71,11 +78,11 @@ def _plain(source: YamlSource) -> dict[str, Any]:
                 return {key: convert(item, (*path, key)) for key, item in value.items()}
             case list():
                 return [convert(item, (*path, index)) for index, item in enumerate(value)]
-            case str() if path and (path[-1] in numeric or "parameters" in path[:-1]):
+            case str() if path and (path[-1] in _NUMERIC or "parameters" in path[:-1]):
                 return _quantity(source, path, value)
         return value
 
-    converted: dict[str, Any] = convert(data, ())
+    converted: dict[str, Any] = convert(source.data, ())
     return converted
 
 
@@ -98,78 +105,40 @@ def _findings(source: YamlSource, error: ValidationError) -> list[Finding]:
 
 
 def _line_naming(source: YamlSource, problem: str) -> int | None:
-    """Line of the spec or group that a whole-circuit error is about."""
+    """Line of what a whole-circuit error is about: it quotes a name."""
+    section = problem.split(" ", 1)[0] if problem.endswith("is there twice; rename one") else ""
     for name in re.findall(r"'([a-z0-9_]+)'", problem):
-        for number, entry in enumerate(source.data.get("spec_sets") or []):
-            for index, spec in enumerate(entry.get("specs") or []):
-                if isinstance(spec, dict) and spec.get("metric") == name:
-                    return source.line(("spec_sets", number, "specs", index))
+        for path in _paths_naming(source.data, name, section):
+            return source.line(path)
     return None
 
 
-def _collect(folder: Path, source: YamlSource, benches: list[Any]) -> dict[str, str]:
-    """Text of every netlist and of what they include, by path relative to the folder."""
-    files: dict[str, str] = {}
-    for index, bench in enumerate(benches):
-        name = bench.get("netlist") if isinstance(bench, dict) else None
-        if not isinstance(name, str):
-            continue  # the definition's own check says that the netlist is missing
-        if not (folder / name).is_file():
-            raise source.error(
-                source.line(("testbenches", index)),
-                f"testbench netlist {name!r} is not in the folder",
-                "Mend the name or add the file",
-            )
-        for path in _reachable(folder, folder / name):
-            files[_key(folder, path)] = _read(path)
-    return files
+def _paths_naming(data: Any, name: str, section: str) -> list[tuple[int | str, ...]]:
+    """Where `name` stands, the likeliest place first.
 
+    That is its last definition in `section` (`metric` for `metrics`), where that is given; else
+    a reference to it: the metric of a spec, a variable of a group, a parameter of a corner.
+    """
+    found: list[tuple[int | str, ...]] = []
 
-def _reachable(folder: Path, start: Path) -> Iterator[Path]:
-    """`start` and all that it includes, each once."""
-    queue, seen = [start.resolve()], set[Path]()
-    while queue:
-        path = queue.pop(0)
-        if path in seen:
-            continue
-        seen.add(path)
-        yield path
-        text = _read(path)
-        for match in _INCLUDE.finditer(text):
-            target = (path.parent / match[1]).resolve()
-            line = text.count("\n", 0, match.start()) + 1
-            _check_include(folder, path, line, match[1], target)
-            queue.append(target)
+    def walk(value: Any, path: tuple[int | str, ...]) -> None:
+        match value:
+            case dict():
+                for key, item in value.items():
+                    if key == name:
+                        found.append((*path, str(key)))
+                    walk(item, (*path, str(key)))
+            case list():
+                for index, item in enumerate(value):
+                    walk(item, (*path, index))
+            case str() if value == name:
+                found.append(path)
 
+    def refers(path: tuple[int | str, ...]) -> bool:
+        if section:
+            return str(path[0]).startswith(section) and path[-1] == "name"
+        return path[-1] == "metric" or "variables" in path[1:] or path[0] == "corners"
 
-def _check_include(folder: Path, path: Path, line: int, name: str, target: Path) -> None:
-    inside = any(target.is_relative_to(root.resolve()) for root in (folder, MODELS))
-    if not inside:
-        problem, cure = f"include {name!r} leads out of the circuit's folder", "Copy the file there"
-    elif not target.is_file():
-        problem, cure = f"include {name!r}: no such file", "Mend the name or add the file"
-    else:
-        return
-    raise CircuitError([Finding(path.name, line, problem, cure)])
-
-
-def _key(folder: Path, path: Path) -> str:
-    """How a file is named in `Circuit.files`: below the folder, or `models/NAME`."""
-    if path.is_relative_to(MODELS.resolve()):
-        return f"models/{path.relative_to(MODELS.resolve())}"
-    return str(path.relative_to(folder.resolve()))
-
-
-def _read(path: Path) -> str:
-    try:
-        raw = path.read_bytes()
-        if len(raw) > _FILE_LIMIT:
-            problem, cure = f"over {_FILE_LIMIT} bytes long", "Keep only what is used"
-            raise CircuitError([Finding(path.name, None, problem, cure)])
-        return raw.decode("utf-8")
-    except UnicodeDecodeError as error:
-        finding = Finding(path.name, None, "not UTF-8 text", "Save it as UTF-8")
-        raise CircuitError([finding]) from error
-    except OSError as error:
-        finding = Finding(path.name, None, f"cannot be read: {error.strerror}", "Check the file")
-        raise CircuitError([finding]) from error
+    walk(data, ())
+    found.reverse()  # the sort keeps the order of equals: later ones first
+    return sorted(found, key=refers, reverse=True)

@@ -31,7 +31,7 @@ class Spec(BaseModel):
         clip: largest value/norm that still pays; None for no limit.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     metric: str
     direction: Direction
@@ -43,8 +43,8 @@ class Spec(BaseModel):
 
     @model_validator(mode="after")
     def _directions_agree(self) -> Self:
-        rewards_more = self.weight > 0
-        if rewards_more != (self.direction is Direction.ABOVE):
+        sign = 1 if self.direction is Direction.ABOVE else -1
+        if self.weight * sign <= 0:
             raise ValueError(
                 f"spec on {self.metric}: direction {self.direction.value} and weight "
                 f"{self.weight:g} pull apart; a `>` spec needs a positive weight, a `<` spec a "
@@ -71,7 +71,7 @@ class Spec(BaseModel):
 class SpecSet(BaseModel):
     """Named specs that are asked for together."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     name: str
     about: str = ""

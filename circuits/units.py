@@ -37,26 +37,35 @@ def parse_quantity(text: str | float, unit: str = "", *, mega_m: bool = False) -
     if isinstance(text, bool):
         raise UnitError(f"{text!r} is no number")
     if isinstance(text, int | float):
-        return _finite(float(text), str(text))
+        return _finite(text)
     match = _NUMBER.match(text.replace("µ", "u").replace("μ", "u").replace("Ω", "ohm"))
     if match is None:
-        raise UnitError(f"{text!r} is no number; write for example 12.5u or 1.25e-5")
+        raise UnitError(f"{_short(text)} is no number; write for example 12.5u or 1.25e-5")
     exponent = _exponent(match["suffix"], unit, mega_m=mega_m)
     if exponent is None:
         raise UnitError(
-            f"{text!r}: {match['suffix']!r} is no SI prefix here; "
+            f"{_short(text)}: {_short(match['suffix'])} is no SI prefix here; "
             "write f, p, n, u, m, k, meg or g (m is milli, meg is mega)"
         )
     try:
-        return _finite(float(Decimal(match["number"]).scaleb(exponent)), text)
+        return _finite(Decimal(match["number"]).scaleb(exponent))
     except ArithmeticError as error:
-        raise UnitError(f"{text!r} is out of the range of numbers") from error
+        raise UnitError(f"{_short(text)} is out of the range of numbers") from error
 
 
-def _finite(value: float, text: str) -> float:
+def _finite(number: float | Decimal) -> float:
+    try:
+        value = float(number)
+    except OverflowError as error:
+        raise UnitError("a number of hundreds of digits is out of range") from error
     if not math.isfinite(value):
-        raise UnitError(f"{text!r} is not finite")
+        raise UnitError(f"{_short(str(number))} is not finite")
     return value
+
+
+def _short(text: str) -> str:
+    """The text, quoted, for a message: not all of it when it is a page long."""
+    return repr(text) if len(text) <= 60 else f"{text[:60]!r}..."
 
 
 def _exponent(suffix: str, unit: str, *, mega_m: bool) -> int | None:
@@ -83,12 +92,13 @@ def _ambiguous_m(prefix: str, *, mega_m: bool, plain: int) -> int | None:
 
 
 def format_quantity(value: float, unit: str = "") -> str:
-    """`value` with an SI prefix and every digit it has: `parse_quantity` gives it back exactly.
+    """`value` (SI units) with a prefix and every digit: `parse_quantity` gives it back exactly.
 
     Example:
         >>> format_quantity(1.2345e-05, "m")
         '12.345um'
     """
+    value = float(value)  # the repr of a numpy scalar is no number
     if value == 0 or not math.isfinite(value):
         return f"{value:g}{unit}"
     decimal = Decimal(repr(value))
@@ -98,7 +108,7 @@ def format_quantity(value: float, unit: str = "") -> str:
 
 
 def show_quantity(value: float, unit: str = "", digits: int = 4) -> str:
-    """`value` rounded to `digits` significant digits, for tables that people read."""
+    """`value` (SI units) rounded to `digits` significant digits, for tables that people read."""
     if value == 0 or not math.isfinite(value):
         return f"{value:g} {unit}".strip()
     if unit in {"dB", "deg"}:

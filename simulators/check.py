@@ -6,14 +6,15 @@ import re
 
 from circuits.definition import Circuit
 from circuits.errors import CircuitError, Finding
-from circuits.expression import ExpressionError
 from circuits.units import UnitError, parse_quantity
 from simulators.netlist.card import read_cards
-from simulators.netlist.deck import Deck, build_decks, read_params
+from simulators.netlist.deck import Deck, build_decks
+from simulators.netlist.params import read_params
 from simulators.protocol import Simulator
 from simulators.result import FailureKind, SimulationResult
 
 _YAML = "circuit.yaml"
+_PLACE = re.compile(r"\w+: (\S+):(\d+): ")
 
 
 def check_circuit(circuit: Circuit) -> list[Deck]:
@@ -30,7 +31,14 @@ def check_circuit(circuit: Circuit) -> list[Deck]:
 
 
 def netlist_values(circuit: Circuit) -> dict[str, float]:
-    """The design that the netlists' own `.param` cards describe, as far as they give numbers."""
+    """The design that the netlists' own `.param` cards describe, as far as they give numbers.
+
+    Returns:
+        SI units by variable name.
+
+    Raises:
+        CircuitError: a netlist cannot be read.
+    """
     found: dict[str, float] = {}
     for bench in circuit.testbenches:
         for name, text in read_params(read_cards(circuit.files, bench.netlist)):
@@ -42,7 +50,11 @@ def netlist_values(circuit: Circuit) -> dict[str, float]:
 
 
 def starting_design(circuit: Circuit) -> dict[str, float]:
-    """A full design: the netlists' values where they give one, else the middle of the axis."""
+    """A full design (SI units): the netlists' values if they give one, else the axis' middle.
+
+    Raises:
+        CircuitError: a netlist cannot be read.
+    """
     given = netlist_values(circuit)
     return {
         variable.name: variable.snap(given[variable.name])
@@ -56,50 +68,49 @@ def try_circuit(circuit: Circuit, simulator: Simulator) -> SimulationResult:
     """Simulate the starting design.
 
     Raises:
-        CircuitError: ngspice cannot make sense of the netlists.
+        CircuitError: ngspice cannot make sense of the netlists; the message has file and line
+            where ngspice names them.
     """
     result = simulator.run([starting_design(circuit)])[0]
     if result.failure is FailureKind.BAD_NETLIST:
-        name = circuit.testbenches[0].netlist
-        named = next(
-            (one.netlist for one in circuit.testbenches if result.message.startswith(one.name)),
-            name,
+        match = _PLACE.match(result.message)
+        file, line = (
+            (match[1], int(match[2])) if match else (_netlist(circuit, result.message), None)
         )
-        cure = "Run the file in plain ngspice to see where"
-        raise CircuitError([Finding(named, None, f"ngspice says: {result.message}", cure)])
+        said = result.message[match.end() :] if match else result.message
+        cure = "Mend the card; plain ngspice says the same of the file"
+        raise CircuitError([Finding(file, line, f"ngspice says: {said.rstrip('.')}", cure)])
     return result
+
+
+def _netlist(circuit: Circuit, message: str) -> str:
+    """The netlist of the testbench that a message starts with, else the first one."""
+    benches = [one for one in circuit.testbenches if message.startswith(f"{one.name}:")]
+    return (benches or list(circuit.testbenches))[0].netlist
 
 
 def _metrics(circuit: Circuit, decks: list[Deck]) -> list[Finding]:
     measures = [measure.name for deck in decks for measure in deck.measures]
     known = {*measures, *circuit.parameters, *circuit.variable_names}
-    findings = [
-        Finding(_YAML, None, f"measure {name!r} is there twice", "Rename one of them")
-        for name in sorted({name for name in measures if measures.count(name) > 1})
+    return [
+        Finding(
+            _YAML,
+            None,
+            f"metric {metric.name}: no measure or parameter {name!r}",
+            f"Measures are {', '.join(measures) or 'none'}",
+        )
+        for metric in circuit.metrics
+        for name in sorted(metric.formula.names - known)
     ]
-    for metric in circuit.metrics:
-        try:
-            missing = sorted(metric.formula.names - known)
-        except ExpressionError as error:
-            findings.append(Finding(_YAML, None, f"metric {metric.name}: {error}", "Mend it"))
-            continue
-        findings += [
-            Finding(
-                _YAML,
-                None,
-                f"metric {metric.name}: no measure or parameter {name!r}",
-                f"Measures are {', '.join(measures) or 'none'}",
-            )
-            for name in missing
-        ]
-    return findings
 
 
 def _unused(circuit: Circuit, decks: list[Deck]) -> list[Finding]:
-    text = "\n".join("\n".join([*deck.body, *deck.defaults.values()]) for deck in decks).lower()
-    words = set(re.findall(r"[a-z_]\w*", text))
+    """Variables that change nothing. An instance may have the name of one without using it."""
+    texts = [" ".join(card.words[1:]) for deck in decks for card in deck.cards]
+    texts += [text for deck in decks for text in deck.defaults.values()]
+    words = set(re.findall(r"[a-z_]\w*", "\n".join(texts).lower()))
     return [
-        Finding(_YAML, None, f"variable {name!r} is in no netlist", "Use it as {name} or remove it")
+        Finding(_YAML, None, f"variable {name!r} is in no netlist", f"Use {{{name}}} or remove it")
         for name in circuit.variable_names
         if name not in words
     ]

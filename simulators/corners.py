@@ -16,6 +16,9 @@ def worst_corner(result: SimulationResult, specs: Sequence[Spec]) -> dict[str, f
     Args:
         result: of one design.
         specs: say which side of a metric is the worse one.
+
+    Returns:
+        Value by metric name, in the metrics' units; empty when nothing was measured.
     """
     corners = [corner.metrics for corner in result.corners.values()]
     directions = {spec.metric: spec.direction for spec in specs}

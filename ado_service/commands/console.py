@@ -18,6 +18,7 @@ from ado_service.settings import Settings, SettingsError, load_settings
 from ado_service.store.errors import StoreError
 from ado_service.store.store import Store
 from circuits.errors import CircuitError, UnknownCircuitError
+from simulators.ngspice.errors import SimulatorError
 
 out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
@@ -49,7 +50,7 @@ def told_plainly() -> Iterator[None]:
         fail(str(error))
     except ValidationError as error:
         fail("; ".join(_plain(dict(detail)) for detail in error.errors()))
-    except StoreError as error:
+    except (StoreError, SimulatorError) as error:
         fail(str(error), FAILED)
 
 

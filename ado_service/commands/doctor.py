@@ -25,6 +25,7 @@ from ado_service.settings import Settings
 from ado_service.store.errors import StoreError
 from circuits.loader import load_circuit
 from simulators.check import starting_design
+from simulators.ngspice.errors import SimulatorError
 from simulators.ngspice.simulator import NgspiceSimulator
 
 
@@ -76,13 +77,15 @@ def _ngspice(_settings: Settings) -> list[Diagnosis]:
 def _libngspice(_settings: Settings) -> list[Diagnosis]:
     """A real simulation: the only proof that a host starts."""
     circuit = load_circuit("two_stage_amplifier")
-    with NgspiceSimulator(circuit, processes=1) as simulator:
-        result = simulator.run([starting_design(circuit)])[0]
+    try:
+        with NgspiceSimulator(circuit, processes=1) as simulator:
+            result = simulator.run([starting_design(circuit)])[0]
+    except SimulatorError as error:
+        return [Diagnosis("libngspice", False, str(error))]
     if result.failure is None:
         found = f"{result.simulator}, a design in {result.seconds * 1e3:.0f} ms with the start"
         return [Diagnosis("libngspice", True, found)]
-    cure = "apt-get install libngspice0, or set ADO_LIBNGSPICE to its path"
-    return [Diagnosis("libngspice", False, result.message, cure)]
+    return [Diagnosis("libngspice", False, f"{result.failure}: {result.message}")]
 
 
 def _torch(_settings: Settings) -> list[Diagnosis]:

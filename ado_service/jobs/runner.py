@@ -26,6 +26,7 @@ from ado_service.store.lease_record import Lease
 from ado_service.store.store import Store
 from circuits.errors import CircuitError
 from prompts.version import PROMPT_VERSION
+from simulators.ngspice.errors import SimulatorError
 from simulators.ngspice.simulator import NgspiceSimulator
 
 _log = structlog.get_logger(__name__)
@@ -83,7 +84,7 @@ class Runner:
             self._size(lease, keeper, watch)
         except Stopped:
             return JobState.QUEUED, ""
-        except (CircuitError, SubmissionError) as error:
+        except (CircuitError, SubmissionError, SimulatorError) as error:
             return JobState.FAILED, str(error)
         except (LeaseLost, DatabaseUnavailable):
             raise

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import posixpath
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 
 from circuits.errors import CircuitError, Finding
+from circuits.include import include_key, included, strip_comment
 
-_INCLUDE = re.compile(r"\.inc(?:l|lude)?\s+[\"']?([^\"'\s]+)[\"']?\s*$", re.IGNORECASE)
 _DEPTH = 16
+_CARDS = 200_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +29,9 @@ class Card:
 
     @property
     def words(self) -> list[str]:
-        """The card split at white space; `{...}` and quoted expressions stay whole."""
-        return re.findall(r"(?:\{[^}]*\}|'[^']*'|\"[^\"]*\"|[^\s{'\"])+", self.text)
+        """The card split at white space; `w = 1u`, `{...}` and quoted expressions stay whole."""
+        text = re.sub(r"\s*=\s*", "=", self.text)
+        return re.findall(r"(?:\{[^}]*\}|'[^']*'|\"[^\"]*\"|[^\s{'\"])+", text)
 
     def finding(self, problem: str, cure: str) -> Finding:
         """A finding at this card."""
@@ -46,50 +48,41 @@ def read_cards(files: Mapping[str, str], name: str) -> list[Card]:
         name: path of the top netlist.
 
     Raises:
-        CircuitError: an include that leads nowhere or includes itself.
+        CircuitError: an include that leads nowhere or includes itself, or far too many cards.
     """
-    return list(_expand(files, name, ()))
+    if name not in files:
+        raise CircuitError([Finding(name, None, "no such netlist", "Add the file")])
+    cards = list(islice(_expand(files, name, ()), _CARDS + 1))
+    if len(cards) > _CARDS:
+        problem = f"over {_CARDS} cards, includes expanded"
+        raise CircuitError([Finding(name, None, problem, "Include each file once")])
+    return cards
 
 
 def _expand(files: Mapping[str, str], name: str, within: tuple[str, ...]) -> Iterator[Card]:
     lines = files[name].splitlines()
     for card in _join(name, lines, first=1 if not within else 0):
-        match = _INCLUDE.match(card.text)
-        if match is None:
+        include = included(card.text)
+        if include is None:
             yield card
             continue
-        target = _target(name, match[1])
+        target = include_key(name, include)
         if target not in files:
-            raise CircuitError([card.finding(f"include {match[1]!r}: no such file", "Add it")])
+            raise CircuitError([card.finding(f"include {include!r}: no such file", "Add it")])
         if target in (*within, name) or len(within) >= _DEPTH:
-            raise CircuitError([card.finding(f"{match[1]!r} includes itself", "Break the circle")])
+            raise CircuitError([card.finding(f"{include!r} includes itself", "Break the circle")])
         yield from _expand(files, target, (*within, name))
-
-
-def _target(name: str, include: str) -> str:
-    """Key in `Circuit.files` of an include path written in the file `name`."""
-    path = posixpath.normpath(posixpath.join(posixpath.dirname(name), include))
-    # Library circuits reach the shared cards as ../../models/NAME, so that plain ngspice can too.
-    return re.sub(r"^(\.\./)+models/", "models/", path)
 
 
 def _join(file: str, lines: list[str], first: int) -> Iterator[Card]:
     start, text = 0, ""
     for number, raw in enumerate(lines[first:], start=first + 1):
-        line = _strip_comment(raw)
+        line = strip_comment(raw)
         if line.startswith("+"):
-            text = f"{text} {line[1:].strip()}"
-            continue
-        if line:
-            if text:
-                yield Card(file, start, text)
+            start, text = start or number, f"{text} {line[1:].strip()}"
+        elif line:
+            if text.strip():
+                yield Card(file, start, text.strip())
             start, text = number, line
-    if text:
-        yield Card(file, start, text)
-
-
-def _strip_comment(line: str) -> str:
-    line = line.strip()
-    if line.startswith(("*", "$")):
-        return ""
-    return re.split(r"\s\$\s|\s;|;", line, maxsplit=1)[0].strip()
+    if text.strip():
+        yield Card(file, start, text.strip())

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from circuits.definition import Circuit, Corner, Testbench
-from circuits.errors import CircuitError
+from circuits.errors import CircuitError, Finding
 from simulators.netlist.card import Card, read_cards
-from simulators.netlist.measure import Measure, read_measure
-from simulators.netlist.rules import check_cards
+from simulators.netlist.hierarchy import Hierarchy
+from simulators.netlist.measure import Measure, check_measures, read_measure
+from simulators.netlist.params import global_params, read_params
+from simulators.netlist.rules import ANALYSES, check_cards
 
-_ASSIGNMENT = re.compile(
-    r"([a-z_]\w*)\s*=\s*('[^']*'|\{[^}]*\}|\"[^\"]*\"|[^\s'{\"]+)", re.IGNORECASE
-)
-_ANALYSES = (".op", ".ac", ".dc", ".tran")
+_LEFT_OUT = frozenset({".temp", ".end", ".save", ".meas", ".measure"})
+_LINE = re.compile(r"(?:netlist line no\.|error on line)\s*(\d+)", re.IGNORECASE)
+_TOLERANCE = 1e-6  # degrees Celsius
+_WORDS = frozenset({"time", "temper", "hertz"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +27,7 @@ class Deck:
     Attributes:
         name: the testbench's name.
         cards: element, model and option cards and analyses, in order, without measures and
-            without the `.param` of anything that `numbers` gives.
+            without global `.param` cards: `numbers` gives those.
         defaults: `.param` values of the netlist by name, as text.
         measures: what is measured.
         analyses: `op`, `ac`, `dc`, `tran`, those there are.
@@ -59,8 +61,22 @@ class Deck:
         return [card.text for card in self.cards]
 
     def lines(self, values: Mapping[str, float], corner: Corner) -> list[str]:
-        """The whole deck as ngspice takes it."""
+        """The whole deck as ngspice takes it; see `numbers`."""
         return [f"* {self.name}", *self.numbers(values, corner), *self.body, ".end"]
+
+    def card_blamed(self, message: str, numbers: int) -> Card | None:
+        """The card that ngspice complains of; None when it names none.
+
+        Args:
+            message: what ngspice said: `Error on line 12`, or the text of the card.
+            numbers: how many lines `numbers` gave.
+        """
+        match = _LINE.search(message)
+        place = int(match[1]) - 2 - numbers if match is not None else -1
+        if 0 <= place < len(self.cards):
+            return self.cards[place]
+        said = " ".join(message.lower().split())
+        return next((card for card in self.cards if " ".join(card.words).lower() in said), None)
 
 
 def build_decks(circuit: Circuit) -> list[Deck]:
@@ -75,6 +91,7 @@ def build_decks(circuit: Circuit) -> list[Deck]:
             decks.append(_build(circuit, bench))
         except CircuitError as error:
             findings += [found for found in error.findings if found not in findings]
+    findings += [*_reserved(circuit), *_doubled_measures(decks)]
     if findings:
         raise CircuitError(findings)
     return decks
@@ -85,67 +102,67 @@ def _build(circuit: Circuit, bench: Testbench) -> Deck:
     findings = check_cards(cards)
     if findings:
         raise CircuitError(findings)
+    analyses = tuple(card.keyword[1:] for card in cards if card.keyword in ANALYSES)
+    findings = [
+        *_no_analysis(bench, analyses),
+        *_temperature(cards, circuit.corners),
+        *check_measures(cards, analyses),
+    ]
+    if findings:
+        raise CircuitError(findings)
     given = {*circuit.variable_names, *circuit.parameters}
-    analyses = tuple(card.keyword[1:] for card in cards if card.keyword in _ANALYSES)
-    measures = tuple(read_measure(card) for card in cards if card.keyword in {".meas", ".measure"})
-    _check_measures(cards, analyses, bench)
-    kept = [card for card in cards if card.keyword not in _LEFT_OUT]
+    params = set(global_params(cards))
     return Deck(
         name=bench.name,
-        cards=tuple(kept),
+        cards=tuple(c for c in cards if c.keyword not in _LEFT_OUT and c not in params),
         defaults={name: text for name, text in read_params(cards) if name not in given},
-        measures=measures,
+        measures=tuple(read_measure(c) for c in cards if c.keyword in {".meas", ".measure"}),
         analyses=analyses,
-        devices=tuple(_mos_paths(cards)),
+        devices=Hierarchy(cards).mos_paths,
     )
 
 
-_LEFT_OUT = frozenset({".param", ".temp", ".end", ".save", ".meas", ".measure"})
+def _reserved(circuit: Circuit) -> list[Finding]:
+    return [
+        Finding("circuit.yaml", None, f"{name!r} is a word of ngspice's own", "Rename it")
+        for name in [*circuit.variable_names, *circuit.parameters]
+        if name in _WORDS
+    ]
 
 
-def read_params(cards: Iterable[Card]) -> Iterable[tuple[str, str]]:
-    """(name, text) of every global `.param`, in order."""
-    depth = 0
+def _no_analysis(bench: Testbench, analyses: Sequence[str]) -> list[Finding]:
+    if analyses:
+        return []
+    problem = f"{bench.netlist} has no analysis"
+    return [
+        Finding(bench.netlist, None, problem, "Add .ac, .dc or .tran (its first line is a title)")
+    ]
+
+
+def _temperature(cards: Sequence[Card], corners: Sequence[Corner]) -> list[Finding]:
+    """`.temp` cards of which the corners know nothing: the corners' would silently win."""
+    allowed = [corner.temperature for corner in corners]
+    findings = []
     for card in cards:
-        depth += {".subckt": 1, ".ends": -1}.get(card.keyword, 0)
-        if card.keyword == ".param" and depth == 0:
-            for name, text in _ASSIGNMENT.findall(card.text):
-                yield name.lower(), text
-
-
-def _check_measures(cards: list[Card], analyses: tuple[str, ...], bench: Testbench) -> None:
-    if not analyses:
-        first = cards[0] if cards else Card(bench.netlist, 1, "*")
-        problem = f"{bench.netlist} has no analysis"
-        raise CircuitError([first.finding(problem, "Add .ac, .dc or .tran")])
-    for card in cards:
-        if card.keyword not in {".meas", ".measure"}:
+        if card.keyword != ".temp":
             continue
-        measure = read_measure(card)
-        if measure.analysis not in analyses:
-            problem = f"measure {measure.name!r} needs an {measure.analysis} analysis"
-            raise CircuitError([card.finding(problem, f"Add a .{measure.analysis} card")])
+        try:
+            [given] = [float(word) for word in card.words[1:]]
+        except ValueError:
+            findings.append(card.finding(f"{card.text!r} is no single temperature", "Use corners"))
+            continue
+        if all(abs(given - one) > _TOLERANCE for one in allowed):
+            problem = f".temp {given:g} is no corner's temperature, those are {allowed}"
+            cure = "Set `temperature` of a corner in circuit.yaml, it decides"
+            findings.append(card.finding(problem, cure))
+    return findings
 
 
-def _mos_paths(cards: list[Card]) -> Iterable[str]:
-    """Paths of all MOS instances, subcircuits expanded: `xdut.mn1`."""
-    bodies: dict[str, list[Card]] = {"": []}
-    scope = ""
-    for card in cards:
-        if card.keyword == ".subckt":
-            scope = card.words[1].lower()
-            bodies[scope] = []
-        elif card.keyword == ".ends":
-            scope = ""
-        elif card.keyword[0] in "mx":
-            bodies[scope].append(card)
-    yield from _walk(bodies, "", "", 0)
-
-
-def _walk(bodies: dict[str, list[Card]], scope: str, prefix: str, depth: int) -> Iterable[str]:
-    for card in bodies.get(scope, []):
-        if card.keyword[0] == "m":
-            yield prefix + card.keyword
-        elif depth < 8:
-            inner = [word for word in card.words[1:] if "=" not in word][-1].lower()
-            yield from _walk(bodies, inner, f"{prefix}{card.keyword}.", depth + 1)
+def _doubled_measures(decks: Sequence[Deck]) -> list[Finding]:
+    measures = [measure for deck in decks for measure in deck.measures]
+    names = [measure.name for measure in measures]
+    return [
+        measure.card.finding(f"measure {measure.name!r} is there twice", "Rename one of them")
+        for place, measure in enumerate(measures)
+        if measure.name in names[:place]
+    ]

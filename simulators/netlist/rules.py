@@ -7,7 +7,11 @@ from collections.abc import Callable, Iterator, Sequence
 
 from circuits.errors import Finding
 from simulators.netlist.card import Card
+from simulators.netlist.hierarchy import subcircuit_of
+from simulators.netlist.params import check_params
 
+ANALYSES = frozenset({".op", ".ac", ".dc", ".tran"})
+"""Keywords of the analyses that are run, each at most once a testbench."""
 _DOT_CARDS = frozenset(
     """
     .param .subckt .ends .model .nodeset .ic .global .temp .options .option .save .op .ac
@@ -22,7 +26,7 @@ _MODEL_TYPES = frozenset(
 _OPTIONS = frozenset(
     """
     reltol abstol vntol chgtol trtol gmin gminsteps srcsteps itl1 itl2 itl4 itl6 method
-    maxord temp tnom pivrel pivtol cshunt rshunt
+    maxord tnom pivrel pivtol cshunt rshunt
     """.split()
 )
 _NODES = {"d": 2, "q": 3, "j": 3, "m": 4}
@@ -31,13 +35,25 @@ _CURES = {
     ".control": "Give analyses and measures as cards; commands are not run",
     ".lib": "Use `.include` of a file in the circuit's folder",
     ".func": "Use `.param` expressions",
+    ".include": "Write `.include FILE` on one line, the name without blanks",
+    ".step": "Use corners, or several testbenches",
+    ".noise": "Allowed analyses are .op .ac .dc .tran",
 }
+_OPTION_CURES = {"temp": "Set `temperature` of a corner in circuit.yaml"}
+_RANDOM = re.compile(
+    r"\b(a?gauss|a?unif|limit)\s*\(|\b(trnoise|trrandom)\b|^[vi]\S*\s.*\s(external)\b",
+    re.IGNORECASE,
+)
+"""Functions and sources whose values the netlist does not give: a design could not be repeated."""
+_LETTERS = re.compile(r"[`$;|<>\\]")
 
 
 def check_cards(cards: Sequence[Card]) -> list[Finding]:
     """Everything that the cards may not contain, refer to and lack, or repeat."""
     checks: tuple[Callable[[Sequence[Card]], Iterator[Finding]], ...] = (
         _forbidden,
+        check_params,
+        _subcircuits,
         _missing_models,
         _repeated_analyses,
     )
@@ -47,9 +63,15 @@ def check_cards(cards: Sequence[Card]) -> list[Finding]:
 def _forbidden(cards: Sequence[Card]) -> Iterator[Finding]:
     for card in cards:
         word = card.keyword
-        if not card.text.isprintable() or re.search(r"[`$;|<>\\]", card.text):
+        if not (card.text.isprintable() and card.text.isascii()) or _LETTERS.search(card.text):
             yield card.finding(
-                "characters that a netlist may not contain", "Remove ` $ ; | < > \\ and the like"
+                "characters that a netlist may not contain",
+                "Remove ` $ ; | < > \\ and all that is not ASCII",
+            )
+        elif match := _RANDOM.search(card.text):
+            yield card.finding(
+                f"{match[match.lastindex or 0]} is random or comes from outside",
+                "Give numbers, or corners",
             )
         elif word.startswith("."):
             yield from _forbidden_dot(card, word)
@@ -67,40 +89,60 @@ def _forbidden_dot(card: Card, word: str) -> Iterator[Finding]:
         cure = _CURES.get(word, f"Allowed are {' '.join(sorted(_DOT_CARDS))}")
         yield card.finding(f"card {word} is not allowed", cure)
     elif word == ".model":
-        kind = card.words[2].lower().split("(")[0] if len(card.words) > 2 else ""
+        kind = card.words[2].lower().split("(")[0] if card.words[2:] else ""
         if kind not in _MODEL_TYPES:
             yield card.finding(f"model type {kind!r} is not allowed", _list(_MODEL_TYPES))
     elif word in {".options", ".option"}:
         for name in re.findall(r"([a-z_]\w*)\s*(?==|\s|$)", card.text[len(word) :].lower()):
             if name not in _OPTIONS and not re.search(rf"=\s*{name}\b", card.text.lower()):
-                yield card.finding(f"option {name!r} is not allowed", _list(_OPTIONS))
+                cure = _OPTION_CURES.get(name, _list(_OPTIONS))
+                yield card.finding(f"option {name!r} is not allowed", cure)
 
 
 def _list(names: frozenset[str]) -> str:
     return f"Allowed are {' '.join(sorted(names))}"
 
 
+def _subcircuits(cards: Sequence[Card]) -> Iterator[Finding]:
+    """`.subckt` and `.ends` that do not pair, and X cards that instantiate nothing."""
+    open_cards: list[Card] = []
+    for card in cards:
+        if card.keyword == ".subckt":
+            open_cards.append(card)
+            if len(card.words) < 2:
+                yield card.finding(".subckt without a name", "Write .subckt NAME NODES")
+        elif card.keyword == ".ends" and open_cards:
+            open_cards.pop()
+        elif card.keyword == ".ends":
+            yield card.finding(".ends without a .subckt", "Remove it")
+    for card in open_cards:
+        yield card.finding(".subckt without its .ends", "Close it with .ends")
+    known = _defined(cards, ".subckt")
+    for card in cards:
+        if card.keyword[0] == "x" and subcircuit_of(card) not in known:
+            yield card.finding(
+                f"subcircuit {subcircuit_of(card)!r} is not defined",
+                f"Include the file that has its .subckt; known are {_names(known)}",
+            )
+
+
 def _missing_models(cards: Sequence[Card]) -> Iterator[Finding]:
-    models = {
-        card.words[1].lower() for card in cards if card.keyword == ".model" and card.words[1:]
-    }
-    circuits = {
-        card.words[1].lower() for card in cards if card.keyword == ".subckt" and card.words[1:]
-    }
+    models = _defined(cards, ".model")
     for card in cards:
         letter = card.keyword[0]
         if letter in _NODES:
             yield from _model_of(card, _NODES[letter], models)
-        elif letter == "x":
-            names = [word for word in card.words[1:] if "=" not in word]
-            if not names or names[-1].lower() not in circuits:
-                named = repr(names[-1]) if names else "none"
-                yield card.finding(
-                    f"subcircuit {named} is not defined", "Include the file that has its .subckt"
-                )
 
 
-def _model_of(card: Card, nodes: int, models: set[str]) -> Iterator[Finding]:
+def _defined(cards: Sequence[Card], keyword: str) -> frozenset[str]:
+    return frozenset(c.words[1].lower() for c in cards if c.keyword == keyword and c.words[1:])
+
+
+def _names(known: frozenset[str]) -> str:
+    return ", ".join(sorted(known)) or "none"
+
+
+def _model_of(card: Card, nodes: int, models: frozenset[str]) -> Iterator[Finding]:
     words = card.words
     if len(words) < nodes + 2:
         yield card.finding(
@@ -110,11 +152,11 @@ def _model_of(card: Card, nodes: int, models: set[str]) -> Iterator[Finding]:
     elif words[nodes + 1].lower() not in models and not _later_model(words[nodes + 2 :], models):
         yield card.finding(
             f"model {words[nodes + 1]!r} of {words[0]} is not defined",
-            f"Include the model card; known models are {', '.join(sorted(models)) or 'none'}",
+            f"Include the model card; known models are {_names(models)}",
         )
 
 
-def _later_model(words: list[str], models: set[str]) -> bool:
+def _later_model(words: list[str], models: frozenset[str]) -> bool:
     """A BJT or MOS may have one more node before its model."""
     return bool(words) and words[0].lower() in models
 
@@ -122,7 +164,7 @@ def _later_model(words: list[str], models: set[str]) -> bool:
 def _repeated_analyses(cards: Sequence[Card]) -> Iterator[Finding]:
     seen: set[str] = set()
     for card in cards:
-        if card.keyword not in {".op", ".ac", ".dc", ".tran"}:
+        if card.keyword not in ANALYSES:
             continue
         if card.keyword in seen:
             yield card.finding(

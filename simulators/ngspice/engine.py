@@ -6,7 +6,7 @@ import math
 
 from simulators.ngspice.job import BenchReply, BenchTemplate
 from simulators.ngspice.library import NgspiceLibrary
-from simulators.regions import DEVICE_VALUES
+from simulators.regions import DEVICE_VALUES, THRESHOLDS
 from simulators.result import FailureKind
 
 _HISTORY_EVERY = 50
@@ -19,7 +19,15 @@ _NO_CONVERGENCE = (
     "iteration limit",
     "simulation(s) aborted",
 )
-_NOISE = ("doing analysis", "reference value", "no. of data rows", "measurements for", "note:")
+_NOISE = (
+    "doing analysis",
+    "reference value",
+    "no. of data rows",
+    "measurements for",
+    "note:",
+    "circuit:",
+    "error: circuit not parsed",
+)
 
 
 class Engine:
@@ -49,7 +57,8 @@ class Engine:
         plots = self._plots()
         missing = [analysis for analysis in bench["analyses"] if analysis not in plots]
         if missing or not self._complete():
-            return _reply({}, {}, *self._why())
+            reason, said = self._why()
+            return _reply({}, {}, reason, f"{bench['name']}: {said}")
         measures = self._measure(bench, plots)
         failed = [name for name, value in measures.items() if value is None]
         kind = FailureKind.MEASURE_FAILED.value if failed else None
@@ -72,7 +81,7 @@ class Engine:
         said = [line.removeprefix("stderr ").removeprefix("stdout ") for line in self._library.log]
         log = "\n".join(said).lower()
         useful = [
-            line.strip()
+            " ".join(line.split())
             for line in said
             if line.strip() and not line.strip().lower().startswith(_NOISE)
         ]
@@ -88,16 +97,23 @@ class Engine:
             if analysis != current:
                 self._library.command(f"setplot {plots[analysis]}")
                 current = analysis
-            self._library.command(command)
-            value = self._library.number(name)
-            values[name] = value if value is not None and math.isfinite(value) else None
+            values[name] = self._measured(name, command)
         return values
+
+    def _measured(self, name: str, command: str) -> float | None:
+        said = len(self._library.log)
+        self._library.command(command)
+        # After a failure the name may still mean something else, such as the constant `c`.
+        if any("failed" in line for line in self._library.log[said:]):
+            return None
+        value = self._library.number(name)
+        return value if value is not None and math.isfinite(value) else None
 
     def _devices(self, bench: BenchTemplate, plots: dict[str, str]) -> dict[str, dict[str, float]]:
         if not bench["devices"]:
             return {}
-        if "dc" in plots and self._sweeps(plots["dc"]):
-            self._library.command("op")  # a sweep leaves the devices at its last point
+        if "tran" in plots or ("dc" in plots and self._sweeps(plots["dc"])):
+            self._library.command("op")  # sweeps and transients leave devices at their last point
         points = {path: self._device(path) for path in bench["devices"]}
         return {path: point for path, point in points.items() if point is not None}
 
@@ -110,8 +126,13 @@ class Engine:
         """Operating point of the MOS at `path`: ngspice calls `xdut.mn1` `m.xdut.mn1`."""
         name = f"m.{path}" if "." in path else path
         found = {key: self._library.number(f"@{name}[{key}]") for key in DEVICE_VALUES}
-        known = {key: value for key, value in found.items() if value is not None}
-        return known if len(known) == len(found) else None
+        for key in THRESHOLDS:
+            value = self._library.number(f"@{name}[{key}]")
+            if value is not None:
+                found[key] = value
+                break
+        known = {k: v for k, v in found.items() if v is not None and math.isfinite(v)}
+        return known if len(known) == len(DEVICE_VALUES) + 1 else None
 
     def _clear(self) -> None:
         self._library.command("destroy all")

@@ -17,7 +17,7 @@ def sized_netlists(
 
     `ngspice -b FILE` runs the analyses and prints the measures. They are asked for in a
     `.control` section because ngspice in batch mode evaluates the `.meas` cards of the last
-    analysis only.
+    analysis only. Texts of the circuit stand in comments, on one line each.
 
     Args:
         circuit: the circuit.
@@ -33,15 +33,20 @@ def sized_netlists(
 
 def _netlist(circuit: Circuit, deck: Deck, values: Mapping[str, float], corner: Corner) -> str:
     sizes = [
-        f"*   {variable.name} = {format_quantity(values[variable.name], variable.unit)}"
+        f"  {variable.name} = {format_quantity(values[variable.name], variable.unit)}"
         for variable in circuit.variables
     ]
-    metrics = [f"*   {metric.name} = {metric.formula.text}" for metric in circuit.metrics]
+    metrics = [f"  {metric.name} = {metric.formula.text}" for metric in circuit.metrics]
+    about = [
+        f"{circuit.title}: {deck.name}, corner {corner.name}",
+        "run with: ngspice -b FILE",
+        "sizes:",
+        *sizes,
+        "metrics, from the measures of all testbenches:",
+        *metrics,
+    ]
     lines = [
-        f"* {circuit.title}: {deck.name}, corner {corner.name}",
-        "* run with: ngspice -b FILE",
-        *(["* sizes:", *sizes]),
-        *(["* metrics, from the measures of all testbenches:", *metrics]),
+        *(_comment(text) for text in about),
         *deck.numbers({**circuit.parameters, **values}, corner),
         *(_wrap(text) for text in deck.body),
         *_control(deck),
@@ -56,6 +61,12 @@ def _control(deck: Deck) -> list[str]:
         lines.append(f"setplot {analysis}1")
         lines += [measure.command for measure in deck.measures if measure.analysis == analysis]
     return [*lines, "quit", ".endc"]
+
+
+def _comment(text: str) -> str:
+    """A comment line whatever is in `text`: a line break in a title must not start a card."""
+    printable = "".join(one if one.isprintable() else " " for one in text)
+    return f"* {printable}"
 
 
 def _wrap(text: str, width: int = 100) -> str:

@@ -1,54 +1,71 @@
 """The host process: holds one libngspice and answers tasks from its standard input.
 
-Run as `python -m simulators.ngspice.host`. One JSON object a line in, one a line out. It ends when
-its input ends, or when its parent is gone while a simulation runs.
+Run as `python -m simulators.ngspice.host PARENT_PID`. One JSON object a line in, one a line out, a
+`Ready` first. It ends when its input ends, or when its parent is gone while a simulation runs.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import sys
+import tempfile
 import threading
 import time
 from typing import IO
 
 from simulators.ngspice.engine import Engine
-from simulators.ngspice.job import Answer, BenchReply, BenchTemplate, Run
-from simulators.ngspice.library import LibraryExitError, NgspiceLibrary
+from simulators.ngspice.errors import LibraryExitError, LibraryMissingError
+from simulators.ngspice.job import Answer, BenchReply, BenchTemplate, Ready, Run
+from simulators.ngspice.library import NgspiceLibrary
 from simulators.result import FailureKind
 
 
 def main() -> None:
     """Serve until standard input ends."""
     requests, answers = _take_pipes()
-    _end_with_parent(os.getppid())
-    library = NgspiceLibrary()
-    version, engine = library.version(), Engine(library)
+    # Given, not asked for: a parent killed while we start would leave us to somebody else.
+    _end_with_parent(int(sys.argv[1]))
+    _stand_nowhere()
+    try:
+        library = NgspiceLibrary()
+    except LibraryMissingError as error:
+        _say(answers, Ready(version="", missing=str(error)))
+        return
+    _say(answers, Ready(version=library.version(), missing=""))
+    engine = Engine(library)
     benches: list[BenchTemplate] = []
     for line in requests:
         message = json.loads(line)
         if message["op"] == "load":
             benches = message["benches"]
             continue
-        answer = _run(engine, benches, message, version)
-        answers.write(json.dumps(answer) + "\n")
-        answers.flush()
+        answer = _run(engine, benches, message)
+        _say(answers, answer)
         if answer["gone"]:
             return
 
 
-def _run(engine: Engine, benches: list[BenchTemplate], task: Run, version: str) -> Answer:
+def _run(engine: Engine, benches: list[BenchTemplate], task: Run) -> Answer:
     replies: list[BenchReply] = []
+    refused = FailureKind.BAD_NETLIST.value
     for deck in task["decks"]:
         bench = benches[deck["bench"]]
         try:
-            replies.append(engine.run(bench, deck["lines"]))
+            reply = engine.run(bench, deck["lines"])
         except LibraryExitError as error:
-            kind = FailureKind.BAD_NETLIST.value
             message = f"{bench['name']}: ngspice gave up: {error}"
-            replies.append(BenchReply(measures={}, devices={}, failure=kind, message=message))
-            return Answer(decks=replies, gone=True, version=version)
-    return Answer(decks=replies, gone=False, version=version)
+            reply = BenchReply(measures={}, devices={}, failure=refused, message=message)
+            return Answer(decks=[*replies, reply], gone=True)
+        replies.append(reply)
+        if reply["failure"] == refused:
+            break
+    return Answer(decks=replies, gone=False)
+
+
+def _say(answers: IO[str], message: Ready | Answer) -> None:
+    answers.write(json.dumps(message) + "\n")
+    answers.flush()
 
 
 def _take_pipes() -> tuple[IO[str], IO[str]]:
@@ -59,6 +76,18 @@ def _take_pipes() -> tuple[IO[str], IO[str]]:
     for descriptor in (0, 1, 2):
         os.dup2(nothing, descriptor)
     return requests, answers
+
+
+def _stand_nowhere() -> None:
+    """Move to a directory that is no more.
+
+    ngspice runs a .spiceinit of its working directory and of HOME, and writes files to the
+    former: here there is none, there can be none, and none is left when we are killed.
+    """
+    folder = tempfile.mkdtemp(prefix="ado-host-")
+    os.chdir(folder)
+    os.rmdir(folder)  # noqa: PTH106 - a Path would say no more
+    os.environ["HOME"] = os.environ["SPICE_SCRIPTS"] = os.path.join(folder, "none")  # noqa: PTH118
 
 
 def _end_with_parent(parent: int) -> None:

@@ -8,29 +8,28 @@ import os
 import selectors
 import subprocess
 import sys
-import tempfile
+import threading
 import time
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
-from simulators.ngspice.job import Answer, BenchNumbers, BenchTemplate, Load, Run
+from simulators.ngspice.errors import (
+    HostDiedError,
+    HostTimeoutError,
+    LibraryMissingError,
+    SimulatorClosedError,
+)
+from simulators.ngspice.job import Answer, BenchNumbers, BenchTemplate, Load, Ready, Run
 
 _START_SECONDS = 60.0
-"""Added to the first deadline of a new host: imports can be slow on a loaded machine."""
-
-
-class HostTimeoutError(Exception):
-    """The task outlasted its time; the host is dead."""
-
-
-class HostDiedError(Exception):
-    """The host ended in the middle of a task."""
+"""A host's time to say that it is ready: imports can be slow on a loaded machine."""
+_KEPT = ("PATH", "LD_LIBRARY_PATH", "LANG", "TMPDIR", "ADO_LIBNGSPICE")
 
 
 class HostProcess:
     """One host process, started at its first task and replaced after each death.
 
-    Not thread-safe: one thread owns it.
+    One thread at a time gives it tasks; `end` may come from any.
 
     Args:
         benches: the testbenches of the circuit.
@@ -39,83 +38,109 @@ class HostProcess:
     def __init__(self, benches: list[BenchTemplate]) -> None:
         self._benches = benches
         self._process: subprocess.Popen[str] | None = None
-        self._home: tempfile.TemporaryDirectory[str] | None = None
-        self._fresh = True
+        self._lock = threading.Lock()
+        self._ended = False
+        self.version = "ngspice"
 
     @property
     def pid(self) -> int | None:
         """Process id of the running host; None when none runs."""
-        return None if self._process is None else self._process.pid
+        process = self._process
+        return None if process is None else process.pid
 
     def run(self, decks: list[BenchNumbers], seconds: float) -> Answer:
-        """Simulate `decks` within `seconds`.
+        """Simulate `decks` within `seconds`, the host's own start not counted.
 
         Raises:
             HostTimeoutError: it took longer; the host was killed.
             HostDiedError: the host crashed.
+            LibraryMissingError: the host has no libngspice.
+            SimulatorClosedError: `end` was called.
         """
         process = self._process or self._start()
-        grace = _START_SECONDS if self._fresh else 0.0
-        try:
-            _send(process, Run(op="run", decks=decks))
-            line = _receive(process, seconds + grace)
-            answer: Answer = json.loads(line)
-        except HostTimeoutError:
-            self.close()
-            raise
-        except (OSError, ValueError) as error:
-            code = process.poll()
-            self.close()
-            raise HostDiedError(f"the simulator host ended in mid-task (status {code})") from error
-        self._fresh = False
+        answer: Answer = self._ask(process, Run(op="run", decks=decks), seconds)
         if answer["gone"]:
-            self.close()
+            self._drop()
         return answer
 
+    def end(self) -> None:
+        """Kill the host for good; a task that runs ends with `SimulatorClosedError`."""
+        with self._lock:
+            self._ended = True
+            if self._process is not None:
+                self._process.kill()
+
     def close(self) -> None:
-        """Kill the host, if it runs, and remove its folder."""
-        if self._process is not None:
-            self._process.kill()
-            for pipe in (self._process.stdin, self._process.stdout):
-                if pipe is not None:
-                    with contextlib.suppress(OSError):
-                        pipe.close()
-            self._process.wait()
-            self._process = None
-        if self._home is not None:
-            self._home.cleanup()
-            self._home = None
+        """`end`, and wait until the process is gone. No task may be running."""
+        self.end()
+        self._drop()
 
     def _start(self) -> subprocess.Popen[str]:
-        # An empty HOME and working directory: ngspice runs a .spiceinit that it finds there.
-        self._home = tempfile.TemporaryDirectory(prefix="ado-host-")
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "simulators.ngspice.host"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            cwd=self._home.name,
-            env=_environment(self._home.name),
-            text=True,
-        )
-        self._fresh = True
+        with self._lock:
+            if self._ended:
+                raise SimulatorClosedError("the simulator was closed; open a new one")
+            self._process = _spawn()
+        process = self._process
+        ready: Ready = self._ask(process, None, _START_SECONDS)
+        if ready["missing"]:
+            self._drop()
+            raise LibraryMissingError(ready["missing"])
+        self.version = ready["version"]
+        self._ask(process, Load(op="load", benches=self._benches), None)
+        return process
+
+    def _ask(
+        self, process: subprocess.Popen[str], message: Load | Run | None, seconds: float | None
+    ) -> Any:
+        """Send `message`, if any, and read an answer, if there are `seconds` for one."""
         try:
-            _send(self._process, Load(op="load", benches=self._benches))
-        except OSError as error:
-            self.close()
-            raise HostDiedError("the simulator host did not start") from error
-        return self._process
+            if message is not None:
+                _send(process, message)
+            return None if seconds is None else json.loads(_receive(process, seconds))
+        except HostTimeoutError:
+            self._drop()
+            raise
+        except (OSError, EOFError, ValueError) as error:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(0.2)  # one that crashed has a status to tell of
+            self._drop()
+            if self._ended:
+                raise SimulatorClosedError("the simulator was closed in mid-task") from error
+            code = process.returncode
+            raise HostDiedError(f"the simulator host ended in mid-task (status {code})") from error
+
+    def _drop(self) -> None:
+        """Kill the process, if there is one, and wait for its end."""
+        with self._lock:
+            process, self._process = self._process, None
+        if process is None:
+            return
+        process.kill()
+        process.wait()
+        for pipe in (process.stdin, process.stdout):
+            if pipe is not None:
+                with contextlib.suppress(OSError):
+                    pipe.close()
 
 
-def _environment(home: str) -> dict[str, str]:
+def _spawn() -> subprocess.Popen[str]:
+    return subprocess.Popen(  # noqa: S603 - our own module, no user text
+        # -P: no module is taken from the working directory.
+        [sys.executable, "-P", "-m", "simulators.ngspice.host", str(os.getpid())],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        env=_environment(),
+        text=True,
+        process_group=0,  # Ctrl-C is for us, not for the hosts
+    )
+
+
+def _environment() -> dict[str, str]:
     """The host's environment: nothing of ours but what Python needs to find the package."""
-    kept = {key: os.environ[key] for key in ("PATH", "LD_LIBRARY_PATH", "LANG", "ADO_LIBNGSPICE")
-            if key in os.environ}  # fmt: skip
-    root = str(Path(__file__).resolve().parents[2])
     return {
-        **kept,
-        "HOME": home,
-        "PYTHONPATH": root,
+        **{key: os.environ[key] for key in _KEPT if key in os.environ},
+        "PYTHONPATH": str(Path(__file__).resolve().parents[2]),
         "PYTHONDONTWRITEBYTECODE": "1",
         "OMP_NUM_THREADS": "1",
         "OMP_THREAD_LIMIT": "1",
@@ -131,8 +156,7 @@ def _send(process: subprocess.Popen[str], message: Load | Run) -> None:
 
 def _receive(process: subprocess.Popen[str], seconds: float) -> str:
     """One line from the host, within `seconds`."""
-    pipe = _pipe(process.stdout)
-    descriptor, deadline = pipe.fileno(), time.monotonic() + seconds
+    descriptor, deadline = _pipe(process.stdout).fileno(), time.monotonic() + seconds
     chunks: list[bytes] = []
     with selectors.DefaultSelector() as selector:
         selector.register(descriptor, selectors.EVENT_READ)

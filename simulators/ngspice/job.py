@@ -24,6 +24,14 @@ class BenchNumbers(TypedDict):
     lines: list[str]
 
 
+class Ready(TypedDict):
+    """A host's first words."""
+
+    version: str
+    missing: str
+    """Why libngspice cannot be used; empty when it can."""
+
+
 class Load(TypedDict):
     """Keep these templates for the runs that follow."""
 
@@ -32,7 +40,7 @@ class Load(TypedDict):
 
 
 class Run(TypedDict):
-    """Simulate these decks, in order, stopping at the first hard failure."""
+    """Simulate these decks, in order, stopping at the first netlist that ngspice refuses."""
 
     op: Literal["run"]
     decks: list[BenchNumbers]
@@ -49,8 +57,8 @@ class BenchReply(TypedDict):
 
 
 class Answer(TypedDict):
-    """What came out of a run, a deck each. After `gone` the host has ended itself."""
+    """What came out of a run, a deck each, fewer than asked for after a refused netlist."""
 
     decks: list[BenchReply]
     gone: bool
-    version: str
+    """Whether the host has ended itself."""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import array
-import ctypes.util
 import os
 from collections.abc import Sequence
 from typing import Any
 
 from cffi import FFI
+
+from simulators.ngspice.errors import LibraryExitError, LibraryMissingError
 
 _FFI = FFI()
 _FFI.cdef("""
@@ -27,14 +28,6 @@ char** ngSpice_AllPlots(void);
 """)
 
 
-class LibraryMissingError(RuntimeError):
-    """libngspice is not installed; the message says how to install it."""
-
-
-class LibraryExitError(RuntimeError):
-    """ngspice gave up; the library cannot be used any more in this process."""
-
-
 class NgspiceLibrary:
     """libngspice, loaded once in this process.
 
@@ -42,7 +35,7 @@ class NgspiceLibrary:
     at vectors and at the `log`. Everything it prints goes to `log`, which the caller empties.
 
     Raises:
-        LibraryMissingError: the shared library is not there.
+        LibraryMissingError: the shared library is not there, or no libngspice.
     """
 
     def __init__(self) -> None:
@@ -50,8 +43,7 @@ class NgspiceLibrary:
         os.environ["OMP_NUM_THREADS"] = os.environ["OMP_THREAD_LIMIT"] = "1"
         self.log: list[str] = []
         self._gone = False
-        lib: Any = _FFI.dlopen(_find())
-        self._lib = lib
+        self._lib = _open()
         self._callbacks = (
             _FFI.callback("SendChar", self._on_text),
             _FFI.callback("ControlledExit", self._on_exit),
@@ -131,7 +123,8 @@ class NgspiceLibrary:
 
     def _check(self) -> None:
         if self._gone:
-            raise LibraryExitError("; ".join(self.log[-4:]))
+            said = [line.removeprefix("stderr ").removeprefix("stdout ") for line in self.log]
+            raise LibraryExitError("; ".join(said[-8:]))
 
 
 def _text(pointer: Any) -> str:
@@ -139,15 +132,21 @@ def _text(pointer: Any) -> str:
     return raw.decode("utf-8", "replace") if isinstance(raw, bytes) else str(raw)
 
 
-def _find() -> str:
-    named = os.environ.get("ADO_LIBNGSPICE") or ctypes.util.find_library("ngspice")
-    for name in filter(None, (named, "libngspice.so.0", "libngspice.dylib")):
+def _open() -> Any:
+    """The shared library: the one that ADO_LIBNGSPICE names and no other, else the system's."""
+    named = os.environ.get("ADO_LIBNGSPICE")
+    names = [named] if named else ["libngspice.so.0", "libngspice.so", "libngspice.dylib"]
+    reasons = []
+    for name in names:
         try:
-            _FFI.dlopen(name)
-        except OSError:
+            lib: Any = _FFI.dlopen(name)
+            lib.ngSpice_Init  # noqa: B018 - another library has no such function
+        except (OSError, AttributeError) as error:
+            reasons.append(str(error))
             continue
-        return name
+        return lib
+    asked = "ADO_LIBNGSPICE names no libngspice" if named else "libngspice is not installed"
     raise LibraryMissingError(
-        "libngspice is not installed: apt-get install libngspice0 ngspice "
-        "(or set ADO_LIBNGSPICE to its path)"
+        f"{asked} ({reasons[0]}): apt-get install libngspice0, "
+        + ("and unset ADO_LIBNGSPICE or mend it" if named else "or set ADO_LIBNGSPICE to its path")
     )

@@ -12,15 +12,20 @@ from typing import Self
 
 from circuits.definition import Circuit
 from simulators.netlist.deck import Deck, build_decks
-from simulators.ngspice.host_process import HostDiedError, HostProcess, HostTimeoutError
+from simulators.ngspice.errors import HostDiedError, HostTimeoutError
+from simulators.ngspice.host_process import HostProcess
 from simulators.ngspice.job import Answer, BenchNumbers, BenchTemplate
+from simulators.ngspice.readout import Readout
 from simulators.protocol import Values
-from simulators.regions import device_point
-from simulators.result import CornerResult, FailureKind, SimulationResult
+from simulators.result import FailureKind, SimulationResult
+
+_Outcome = tuple[int, SimulationResult] | BaseException
 
 
 class NgspiceSimulator:
     """Measures designs of one circuit on a pool of ngspice hosts (see `Simulator`).
+
+    Threads may share it: they share its hosts, design by design.
 
     Args:
         circuit: what is measured.
@@ -35,13 +40,12 @@ class NgspiceSimulator:
     def __init__(
         self, circuit: Circuit, *, processes: int | None = None, time_limit: float = 30.0
     ) -> None:
-        self._circuit = circuit
-        self._decks = build_decks(circuit)
-        self._formulas = {metric.name: metric.formula for metric in circuit.metrics}
+        decks = build_decks(circuit)
+        self._readout = Readout(circuit, decks)
         self._time_limit = time_limit
         self._version = "ngspice"
-        templates = _templates(self._decks)
-        count = processes or os.cpu_count() or 1
+        templates = _templates(decks)
+        count = processes or len(os.sched_getaffinity(0))
         self._hosts = [HostProcess(templates) for _ in range(count)]
         self._free: queue.SimpleQueue[HostProcess] = queue.SimpleQueue()
         for host in self._hosts:
@@ -53,41 +57,47 @@ class NgspiceSimulator:
         return self._version
 
     def run(self, designs: Sequence[Values]) -> list[SimulationResult]:
-        """Results of `designs`, in their order."""
+        """Results of `designs` (values in SI units), in their order.
+
+        Raises:
+            LibraryMissingError: libngspice is not installed.
+            SimulatorClosedError: `close` was called before or meanwhile.
+        """
         found = dict(self.stream(designs))
         return [found[index] for index in range(len(designs))]
 
     def stream(self, designs: Sequence[Values]) -> Iterator[tuple[int, SimulationResult]]:
-        """(index, result) of each design as it finishes."""
+        """(index, result) of each design as it finishes; raises as `run` does.
+
+        When the caller stops early, the designs that have not begun are not simulated.
+        """
         waiting: queue.SimpleQueue[int] = queue.SimpleQueue()
-        done: queue.SimpleQueue[tuple[int, SimulationResult]] = queue.SimpleQueue()
+        done: queue.SimpleQueue[_Outcome] = queue.SimpleQueue()
         for index in range(len(designs)):
             waiting.put(index)
-
-        def work() -> None:
-            host = self._free.get()
-            try:
-                while True:
-                    index = waiting.get_nowait()
-                    done.put((index, self._simulate(host, designs[index])))
-            except queue.Empty:
-                pass
-            finally:
-                self._free.put(host)
-
         for _ in range(min(len(self._hosts), len(designs))):
-            threading.Thread(target=work, daemon=True).start()
-        for _ in designs:
-            yield done.get()
+            threading.Thread(target=self._work, args=(designs, waiting, done), daemon=True).start()
+        try:
+            for _ in designs:
+                outcome = done.get()
+                if isinstance(outcome, BaseException):
+                    raise outcome
+                yield outcome
+        finally:
+            _drain(waiting)
 
     def host_pids(self) -> list[int]:
         """Process ids of the hosts that run."""
-        return [host.pid for host in self._hosts if host.pid is not None]
+        return [pid for host in self._hosts if (pid := host.pid) is not None]
 
     def close(self) -> None:
-        """End all hosts."""
+        """End all hosts, in mid-task too; a `run` in another thread raises."""
         for host in self._hosts:
+            host.end()
+        owned = [self._free.get() for _ in self._hosts]  # each comes back when its task has ended
+        for host in owned:
             host.close()
+            self._free.put(host)
 
     def __enter__(self) -> Self:
         return self
@@ -100,17 +110,39 @@ class NgspiceSimulator:
     ) -> None:
         self.close()
 
+    def _work(
+        self,
+        designs: Sequence[Values],
+        waiting: queue.SimpleQueue[int],
+        done: queue.SimpleQueue[_Outcome],
+    ) -> None:
+        """Simulate waiting designs on a free host until there are none; one thread a host."""
+        host = self._free.get()
+        try:
+            while True:
+                index = waiting.get_nowait()
+                done.put((index, self._simulate(host, designs[index])))
+        except queue.Empty:
+            pass
+        except BaseException as error:  # the caller's thread raises it
+            done.put(error)
+        finally:
+            self._free.put(host)
+
     def _simulate(self, host: HostProcess, values: Values) -> SimulationResult:
         started = time.monotonic()
-        tasks = self._tasks(values)
+        tasks = self._readout.tasks(values)
         try:
             answer = self._ask(host, tasks)
         except HostTimeoutError as error:
-            return self._failed(FailureKind.TIMEOUT, str(error), started)
+            result = SimulationResult(failure=FailureKind.TIMEOUT, message=str(error))
         except HostDiedError as error:
-            return self._failed(FailureKind.SIMULATOR_CRASH, str(error), started)
-        self._version = answer["version"]
-        return self._result(answer, time.monotonic() - started)
+            result = SimulationResult(failure=FailureKind.SIMULATOR_CRASH, message=str(error))
+        else:
+            result = self._readout.result(values, tasks, answer)
+            self._version = host.version
+        seconds = time.monotonic() - started
+        return result.model_copy(update={"seconds": seconds, "simulator": host.version})
 
     def _ask(self, host: HostProcess, tasks: list[BenchNumbers]) -> Answer:
         """The host's answer; a crash gets one more try on a new host, a time-out does not."""
@@ -119,63 +151,18 @@ class NgspiceSimulator:
         except HostDiedError:
             return host.run(tasks, self._time_limit)
 
-    def _tasks(self, values: Values) -> list[BenchNumbers]:
-        given = {**self._circuit.parameters, **values}
-        return [
-            BenchNumbers(bench=index, lines=deck.numbers(given, corner))
-            for corner in self._circuit.corners
-            for index, deck in enumerate(self._decks)
-        ]
 
-    def _failed(self, kind: FailureKind, message: str, started: float) -> SimulationResult:
-        return SimulationResult(
-            failure=kind,
-            message=message,
-            seconds=time.monotonic() - started,
-            simulator=self._version,
-        )
-
-    def _result(self, answer: Answer, seconds: float) -> SimulationResult:
-        benches = len(self._decks)
-        corners = {
-            corner.name: self._corner(answer, slice(start, start + benches), corner.parameters)
-            for start, corner in zip(
-                range(0, benches * len(self._circuit.corners), benches),
-                self._circuit.corners,
-                strict=True,
-            )
-        }
-        failures = [reply for reply in answer["decks"] if reply["failure"] is not None]
-        worst = _gravest([FailureKind(str(reply["failure"])) for reply in failures])
-        return SimulationResult(
-            corners=corners,
-            failure=worst,
-            message="; ".join(dict.fromkeys(reply["message"] for reply in failures)),
-            seconds=seconds,
-            simulator=answer["version"],
-        )
-
-    def _corner(self, answer: Answer, part: slice, parameters: dict[str, float]) -> CornerResult:
-        replies = answer["decks"][part]
-        measures = {
-            deck_measure.name: None for deck in self._decks for deck_measure in deck.measures
-        }
-        found: dict[str, float | None] = {**measures}
-        for reply in replies:
-            found |= reply["measures"]
-        names = {**self._circuit.parameters, **parameters, **found}
-        metrics = {name: formula.value(names) for name, formula in self._formulas.items()}
-        devices = {
-            path.removeprefix("xdut."): device_point(values)
-            for reply in replies
-            for path, values in reply["devices"].items()
-        }
-        return CornerResult(metrics=metrics, measures=found, devices=devices)
+def _drain(waiting: queue.SimpleQueue[int]) -> None:
+    try:
+        while True:
+            waiting.get_nowait()
+    except queue.Empty:
+        return
 
 
-def _templates(decks: list[Deck]) -> list[BenchTemplate]:
-    """Templates; the first testbench without a transient gives the operating points."""
-    quiet = next((deck.name for deck in decks if "tran" not in deck.analyses), None)
+def _templates(decks: Sequence[Deck]) -> list[BenchTemplate]:
+    """Templates; the first testbench, one without a transient if any, gives operating points."""
+    quiet = next((deck.name for deck in decks if "tran" not in deck.analyses), decks[0].name)
     return [
         BenchTemplate(
             name=deck.name,
@@ -186,10 +173,3 @@ def _templates(decks: list[Deck]) -> list[BenchTemplate]:
         )
         for deck in decks
     ]
-
-
-_GRAVITY = (FailureKind.BAD_NETLIST, FailureKind.NO_CONVERGENCE, FailureKind.MEASURE_FAILED)
-
-
-def _gravest(kinds: list[FailureKind]) -> FailureKind | None:
-    return min(kinds, key=_GRAVITY.index, default=None)

@@ -221,3 +221,18 @@ def wait_for_simulations(folder: Path, count: int) -> None:
                     return
         time.sleep(0.05)
     raise AssertionError("the job did not get going")
+
+
+def test_a_missing_libngspice_is_said_with_its_cure(tmp_path: Path) -> None:
+    gone = {"ADO_LIBNGSPICE": "/nonexistent/libngspice.so"}
+    for arguments in (
+        ["evaluate", "two_stage_amplifier"],
+        ["check", "two_stage_amplifier"],
+        ["run", "two_stage_amplifier", "--method", "random"],
+        ["doctor"],
+    ):
+        run = ado(tmp_path, *arguments, **gone)
+        assert run.returncode == 1
+        assert "libngspice" in run.stderr + run.stdout
+        assert "ADO_LIBNGSPICE" in run.stderr + run.stdout
+        assert "Traceback" not in run.stderr

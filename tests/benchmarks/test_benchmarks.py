@@ -1,0 +1,77 @@
+"""The benchmarks run, speak one format, and keep the names that others rely on."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from benchmarks.report import Row, ratio_row
+
+FIELDS = set(Row.__dataclass_fields__)
+
+
+def run(*arguments: str) -> Any:
+    done = subprocess.run(
+        [sys.executable, "-m", *arguments, "--json"],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def check(found: Any, names: set[str]) -> dict[str, Any]:
+    assert {"commit", "machine", "versions", "seconds"} <= set(found["meta"])
+    rows = {row["name"]: row for row in found["rows"]}
+    assert names <= set(rows)
+    for row in rows.values():
+        assert set(row) == FIELDS
+        assert row["n"] >= 1
+    return rows
+
+
+def test_simulation(tmp_path: Path) -> None:
+    out = tmp_path / "deep" / "simulation.json"
+    found = run("benchmarks.simulation", "--quick", "--out", str(out))
+    rows = check(found, {"generic-op-ac", "two-cores", "memory-10000"})
+    assert json.loads(out.read_text())["rows"] == found["rows"]
+    assert rows["memory-10000"]["detail"]["last_equals_first"]
+    # A ratio within one run, far below what it should be: a pool that reloads nothing twice.
+    assert rows["generic-op-ac"]["ratio"] > 1.5
+
+
+def test_paper() -> None:
+    found = run(
+        "benchmarks.paper", "--methods", "gp-bo,random", "--seeds", "2", "--budget", "10",
+        "--circuits", "two_stage_amplifier",
+    )  # fmt: skip
+    rows = check(
+        found,
+        {f"{kind}/two_stage_amplifier/{method}"
+         for kind in ("fom", "specs-missed") for method in ("gp-bo", "random")},
+    )  # fmt: skip
+    assert rows["fom/two_stage_amplifier/gp-bo"]["peer_name"] == "random"
+    # Matched starts and one budget: the first five designs are the same, the best can only grow.
+    assert rows["fom/two_stage_amplifier/random"]["n"] == 2
+
+
+def test_an_unknown_method_is_refused() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks.paper", "--methods", "magic"],
+        capture_output=True, text=True, check=False, timeout=60,
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert "magic" in done.stderr
+
+
+def test_a_ratio_is_the_median_of_paired_repeats() -> None:
+    row = ratio_row("x", [2.0, 9.0, 8.0], [1.0, 3.0, 2.0], peer_name="p", unit="1/s", goal=3.0)
+    assert (row.ratio, row.low, row.high, row.n, row.holds) == (3.0, 2.0, 4.0, 3, True)
+    assert row.ours == pytest.approx(8.0)

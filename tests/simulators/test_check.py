@@ -1,0 +1,77 @@
+from __future__ import annotations
+
+import pytest
+
+from circuits.definition import DeviceGroup
+from circuits.errors import CircuitError
+from simulators.check import check_circuit, netlist_values, starting_design, try_circuit
+from simulators.ngspice.simulator import NgspiceSimulator
+from tests.simulators.small import DIVIDER, circuit
+
+
+def refused(*netlists: str, **fields: object) -> str:
+    with pytest.raises(CircuitError) as raised:
+        check_circuit(circuit(*netlists, **fields))
+    return str(raised.value)
+
+
+def tried(text: str) -> str:
+    found = circuit(text)
+    with (
+        NgspiceSimulator(found, processes=1) as simulator,
+        pytest.raises(CircuitError) as raised,
+    ):
+        try_circuit(found, simulator)
+    return str(raised.value)
+
+
+def test_a_good_circuit() -> None:
+    assert [deck.name for deck in check_circuit(circuit(DIVIDER))] == ["b0"]
+
+
+def test_metric_of_unknown_measure() -> None:
+    message = refused(DIVIDER, metrics={"gain": "", "loss": "1/gian"})
+    assert message == "circuit.yaml: metric loss: no measure or parameter 'gian'. Measures are gain"
+
+
+def test_metric_of_variables_and_parameters() -> None:
+    check_circuit(circuit(DIVIDER, metrics={"gain": "", "area": "r * k"}, parameters={"k": 2}))
+
+
+def test_variable_that_nothing_uses() -> None:
+    text = DIVIDER.replace("{r}", "1k").replace("r2 out", "r out")
+    assert "variable 'r' is in no netlist. Use {r} or remove it" in refused(text)
+
+
+def test_group_of_unknown_device() -> None:
+    groups = (DeviceGroup(name="load", devices=("R2", "r3")),)
+    assert "device group load: no device 'r3'" in refused(DIVIDER, device_groups=groups)
+
+
+def test_starting_design() -> None:
+    assert netlist_values(circuit(DIVIDER + ".param r={2*k} k=1")) == {}
+    assert starting_design(circuit(DIVIDER)) == {"r": 5500.0}
+    assert starting_design(circuit(DIVIDER + ".param R=2k")) == {"r": 2000.0}
+    assert starting_design(circuit(DIVIDER + ".param r=1meg")) == {"r": 10000.0}
+
+
+def test_try_circuit() -> None:
+    found = circuit(DIVIDER)
+    with NgspiceSimulator(found, processes=1) as simulator:
+        assert try_circuit(found, simulator).metrics()["gain"] == pytest.approx(1 / 6.5)
+
+
+@pytest.mark.parametrize(
+    ("card", "place", "said"),
+    [
+        ("r9 out 0 1k zork=3", "b0.cir:8: ", "unknown parameter (zork)"),
+        ("r9 out 0 {nope}", "b0.cir:8: ", "Undefined parameter [nope]"),
+        ("b9 x 0 v=sqrt(", "b0.cir:8: ", "syntax error"),
+        ("e9 x 0", "b0.cir:8: ", "not enough parameters"),
+        (".param z={1+}", "b0.cir: ", "Expression err"),
+    ],
+)
+def test_what_ngspice_refuses_has_file_and_line(card: str, place: str, said: str) -> None:
+    message = tried(f"{DIVIDER}{card}\n")
+    assert message.startswith(f"{place}ngspice says: ")
+    assert said in message

@@ -1,0 +1,29 @@
+from __future__ import annotations
+
+from circuits.spec import Direction, Spec
+from simulators.corners import worst_corner
+from simulators.result import CornerResult, SimulationResult
+
+SPECS = (
+    Spec(metric="gain", direction=Direction.ABOVE, threshold=1, norm=1, weight=1, penalty=-1),
+    Spec(metric="power", direction=Direction.BELOW, threshold=1, norm=1, weight=-1, penalty=-1),
+)
+
+
+def result(*corners: dict[str, float | None]) -> SimulationResult:
+    named = {f"c{place}": CornerResult(metrics=found) for place, found in enumerate(corners)}
+    return SimulationResult(corners=named)
+
+
+def test_the_worse_side_is_the_specs() -> None:
+    found = result({"gain": 3, "power": 1, "pm": 5}, {"gain": 2, "power": 4, "pm": 9})
+    assert worst_corner(found, SPECS) == {"gain": 2, "power": 4, "pm": 5}
+
+
+def test_a_corner_without_a_value_leaves_none() -> None:
+    found = result({"gain": 3, "power": None, "pm": None}, {"gain": None, "power": 4, "pm": 9})
+    assert worst_corner(found, SPECS) == {"gain": None, "power": None, "pm": None}
+
+
+def test_nothing_measured() -> None:
+    assert worst_corner(SimulationResult(), SPECS) == {}

@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from circuits.definition import Corner
+from circuits.errors import CircuitError
+from simulators.netlist.deck import build_decks
+from tests.simulators.small import DIVIDER, circuit
+
+
+def refused(*netlists: str, **fields: object) -> str:
+    with pytest.raises(CircuitError) as raised:
+        build_decks(circuit(*netlists, **fields))
+    return str(raised.value)
+
+
+def test_rendering() -> None:
+    text = DIVIDER + ".param r=5k k = {2 * r}\n.temp 25\n.save all\n.end"
+    [deck] = build_decks(circuit(text, parameters={"vdd": 2.0}))
+    hot = Corner(name="hot", temperature=85, parameters={"vdd": 1.8})
+    assert deck.lines({"r": 1500, "vdd": 2.0}, hot) == [
+        "* b0", ".param r=1500.0", ".param vdd=1.8", ".param k={2 * r}", ".temp 85.0",
+        "v1 in 0 dc 2 ac 1", "r1 in out {r}", "r2 out 0 1k", ".op", ".ac lin 1 1 1", ".end",
+    ]  # fmt: skip
+    assert (deck.analyses, deck.devices) == (("op", "ac"), ())
+    assert [measure.command for measure in deck.measures] == ["meas ac gain max vm(out)"]
+
+
+def test_numbers_keep_every_bit() -> None:
+    [deck] = build_decks(circuit(DIVIDER))
+    value = 1234.5678901234567
+    [line] = [line for line in deck.numbers({"r": value}, Corner()) if line.startswith(".param")]
+    assert float(line.split("=")[1]) == value
+
+
+def test_parameters_of_subcircuits_stay_where_they_are() -> None:
+    text = "* t\nx1 a s\n.subckt s p\n.param r=3\nr1 p 0 {r}\n.ends\n.param r=2k\n.op"
+    [deck] = build_decks(circuit(text))
+    assert ".param r=3" in deck.body
+    assert ".param r=2k" not in deck.body
+    assert deck.defaults == {}
+
+
+@pytest.mark.parametrize(
+    ("netlist", "problem"),
+    [
+        ("* t\nr1 a 0 1\n", "b0.cir: b0.cir has no analysis. Add .ac, .dc or .tran"),
+        (DIVIDER + ".meas tran t max v(out)\n", "b0.cir:8: measure 't' needs a tran analysis"),
+        (DIVIDER + ".meas ac out max v(out)\n", "b0.cir:8: measure 'out' has the name of a node"),
+        (DIVIDER + ".meas ac frequency max v(out)\n", "has the name of a node or vector"),
+        (DIVIDER + ".meas ac GAIN max v(out)\n", "b0.cir:8: measure 'gain' is there twice"),
+        (DIVIDER + ".meas x\n.meas y\n", "b0.cir:9: "),
+        (DIVIDER + ".temp 85\n", "b0.cir:8: .temp 85 is no corner's temperature"),
+        (DIVIDER + ".temp 25 85\n", "b0.cir:8: '.temp 25 85' is no single temperature"),
+    ],
+)
+def test_refused(netlist: str, problem: str) -> None:
+    assert problem in refused(netlist)
+
+
+def test_a_temperature_that_a_corner_has() -> None:
+    corners = (Corner(), Corner(name="hot", temperature=85))
+    assert build_decks(circuit(DIVIDER + ".temp 85\n", corners=corners))
+
+
+def test_a_measure_may_not_be_in_two_testbenches() -> None:
+    assert (
+        refused(DIVIDER, DIVIDER) == "b1.cir:7: measure 'gain' is there twice. Rename one of them"
+    )
+
+
+def test_words_of_ngspice_are_no_parameters() -> None:
+    assert "'temper' is a word of ngspice's own" in refused(DIVIDER, parameters={"temper": 1})
+
+
+def test_findings_of_all_netlists_come_together() -> None:
+    found = refused("* t\n.control\n.op", "* t\na1 b c\n.op")
+    assert re.findall(r"b\d\.cir:\d", found) == ["b0.cir:2", "b1.cir:2"]
+
+
+def test_card_that_ngspice_blames() -> None:
+    [deck] = build_decks(circuit(DIVIDER))
+    count = len(deck.numbers({"r": 1e3}, Corner()))
+    blamed = deck.card_blamed(f"Error on line {1 + count + 2} or its substitute:", count)
+    assert blamed is not None
+    assert blamed.line == 3
+    assert deck.card_blamed("not enough parameters in line  R1 IN OUT {r}", count) == blamed
+    assert deck.card_blamed("Error on line 999", count) is None
+    assert deck.card_blamed("something", count) is None

@@ -1,0 +1,57 @@
+"""Every circuit of the library, measured: adding one adds its tests."""
+
+from __future__ import annotations
+
+import pytest
+
+from circuits.definition import Circuit
+from circuits.fom import judge
+from circuits.loader import library_names, load_circuit
+from simulators.check import check_circuit, netlist_values, starting_design
+from simulators.corners import worst_corner
+from simulators.ngspice.simulator import NgspiceSimulator
+
+
+@pytest.fixture(params=library_names())
+def circuit(request: pytest.FixtureRequest) -> Circuit:
+    return load_circuit(request.param)
+
+
+def test_checks(circuit: Circuit) -> None:
+    decks = check_circuit(circuit)
+    assert [deck.name for deck in decks] == [bench.name for bench in circuit.testbenches]
+
+
+def test_netlists_give_every_variable_a_value_in_range(circuit: Circuit) -> None:
+    values = netlist_values(circuit)
+    assert set(values) == set(circuit.variable_names)
+    assert starting_design(circuit) == values
+
+
+def test_parameters_are_what_the_netlists_say(circuit: Circuit) -> None:
+    """So that a netlist gives the same in plain ngspice as through us."""
+    given = netlist_values(
+        circuit.model_copy(
+            update={
+                "variables": tuple(
+                    circuit.variables[0].model_copy(update={"name": name})
+                    for name in circuit.parameters
+                )
+            }
+        )
+    )
+    assert given == circuit.parameters
+
+
+def test_the_start_is_sound_and_not_yet_good(circuit: Circuit) -> None:
+    with NgspiceSimulator(circuit, processes=1) as simulator:
+        [result] = simulator.run([starting_design(circuit)])
+    assert result.failure is None, result.message
+    nominal = result.corners[circuit.corners[0].name]
+    devices = {name.rsplit(".", 1)[-1] for name in nominal.devices}
+    grouped = {name for group in circuit.device_groups for name in group.devices}
+    assert {name for name in grouped if name.startswith("m")} == devices
+    for specs in circuit.spec_sets:
+        metrics = worst_corner(result, specs.specs)
+        assert None not in metrics.values()
+        assert not judge(metrics, specs.specs).feasible, "the specs are met before any sizing"
