@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import psycopg
@@ -14,13 +15,19 @@ from tests import postgres
 from tests.ado_service.store.builders import new_job
 
 
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """A folder that the cluster's user may enter; pytest's own are closed to others."""
+    folder = Path(tempfile.mkdtemp(prefix="ado-open-"))
+    folder.chmod(0o755)
+    yield folder
+    shutil.rmtree(folder)
+
+
 def test_a_private_cluster_works_and_leaves_nothing(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    monkeypatch: pytest.MonkeyPatch, open_folder: Path
 ) -> None:
-    tmp_path.chmod(0o755)
-    for folder in tmp_path.parents[:2]:
-        folder.chmod(0o755)  # the cluster runs as another user
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(tempfile, "tempdir", str(open_folder))
     monkeypatch.setattr(postgres, "LOCAL", "postgresql://postgres@127.0.0.1:1/postgres")
     with postgres.server() as server:
         assert server != postgres.LOCAL
@@ -29,7 +36,7 @@ def test_a_private_cluster_works_and_leaves_nothing(
         with psycopg.connect(server) as connection:
             left = connection.execute("SELECT datname FROM pg_database").fetchall()
     assert not [name for (name,) in left if name.startswith("ado_test_")]
-    assert list(tmp_path.iterdir()) == []
+    assert list(open_folder.iterdir()) == []
     with pytest.raises(psycopg.OperationalError):
         psycopg.connect(server, connect_timeout=2)
 
