@@ -13,9 +13,10 @@ from ado_service.api.etag import IfNoneMatch, etag, headers, unchanged
 from ado_service.api.job import NEW_JOBS, Job, JobFilters, JobPage, NewJob, Wish
 from ado_service.api.routing import router
 from ado_service.api.service import ServiceHere, StoreHere
-from ado_service.jobs.submit import submit
+from ado_service.jobs.submit import default_profile, submit
 from ado_service.jobs.summary import JobSummary, summarise
-from ado_service.store.job_config import JobConfig, Method
+from ado_service.settings import Settings
+from ado_service.store.job_config import JobConfig
 from ado_service.store.job_query import JobQuery
 from ado_service.store.jobs import Idempotency
 
@@ -59,7 +60,7 @@ def create_job(
 ) -> Job:
     """Queue a job. It runs as soon as a worker is free; follow it at its `Location`."""
     once = None if idempotency_key is None else Idempotency(idempotency_key, _hash(job))
-    config = _with_default_llm(job.config, service.settings.default_llm)
+    config = _with_default_llm(job.config, service.settings)
     record, created = submit(service.store, service.settings, job.circuit, config, once)
     response.headers["Location"] = f"/v1/jobs/{record.id}"
     if not created:
@@ -139,8 +140,8 @@ def _hash(job: NewJob) -> str:
     return hashlib.sha256(job.model_dump_json().encode()).hexdigest()
 
 
-def _with_default_llm(config: JobConfig, default: str | None) -> JobConfig:
+def _with_default_llm(config: JobConfig, settings: Settings) -> JobConfig:
     """The server's default profile for a job that says nothing about an LLM (null says: none)."""
-    if "llm" in config.model_fields_set or config.method is not Method.ADO_LLM:
+    if "llm" in config.model_fields_set:
         return config
-    return config.model_copy(update={"llm": default})
+    return config.model_copy(update={"llm": default_profile(settings, config.method)})

@@ -28,7 +28,7 @@ from ado_service.commands.console import (
     told_plainly,
 )
 from ado_service.commands.tables import size_table, spec_table
-from ado_service.jobs.submit import SubmissionError, job_specs, submit
+from ado_service.jobs.submit import SubmissionError, default_profile, job_specs, submit
 from ado_service.jobs.summary import JobSummary, summarise
 from ado_service.settings import Settings
 from ado_service.store.errors import NotFound
@@ -53,6 +53,9 @@ def run(
     method: Annotated[Method, typer.Option(help="Who proposes designs.")] = Method.ADO_LLM,
     llm: Annotated[
         str | None, typer.Option(help="LLM profile of the settings, or none. [default_llm]")
+    ] = None,
+    replay: Annotated[
+        str | None, typer.Option(help="Use this job's recorded LLM replies instead of a model.")
     ] = None,
     demonstrations: Annotated[
         Demonstrations, typer.Option(help="Designs the LLM is shown.")
@@ -83,13 +86,13 @@ def run(
             if resume is not None:
                 job = _resumed(store, resume)
             else:
-                named = settings.default_llm if llm is None else llm
+                named = default_profile(settings, method) if llm is None else llm
                 config = JobConfig(
                     spec_set=spec_set, budget=budget, initial=min(initial, budget),
                     batch=min(batch, budget), seed=seed, method=method,
-                    llm=None if named == "none" else named, demonstrations=demonstrations,
-                    top_k=top_k, start=start, stop_when_feasible=stop_when_feasible,
-                    time_limit=time_limit,
+                    llm=None if named == "none" else named, replay=replay,
+                    demonstrations=demonstrations, top_k=top_k, start=start,
+                    stop_when_feasible=stop_when_feasible, time_limit=time_limit,
                 )  # fmt: skip
                 job = _submitted(store, settings, circuit, config)
             _work(store, settings, job, quiet=as_json)

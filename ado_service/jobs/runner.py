@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import structlog
 
 from ado_service.jobs.lease import LeaseKeeper
 from ado_service.jobs.store_ledger import StoreLedger
 from ado_service.jobs.submit import SubmissionError, job_specs
-from ado_service.jobs.transcript_log import StoreTranscriptLog
+from ado_service.jobs.transcript_log import StoreTranscriptLog, recorded_turn
 from ado_service.ledger import Stopped
 from ado_service.llm.budget import Budget
+from ado_service.llm.chat import Chat
 from ado_service.llm.endpoints import Endpoints, UnknownProfileError
 from ado_service.llm.recorded import RecordedChat
+from ado_service.llm.replay import ReplayedChat
 from ado_service.loop import Loop
 from ado_service.proposers.gp import GPProposer
 from ado_service.proposers.llm_agent import LLMAgent
@@ -109,21 +112,30 @@ class Runner:
 
     def _agent(self, job: JobRecord, lease: Lease) -> LLMAgent | None:
         config = job.config
-        if config.llm is None or not _asks_llm(config):
+        if not _asks_llm(config):
+            return None
+        chat = self._chat(config, lease)
+        return None if chat is None else LLMAgent(chat, config.demonstrations.value, config.top_k)
+
+    def _chat(self, config: JobConfig, lease: Lease) -> Chat | None:
+        """The job's conversation: another job's again, or one with its model, or none."""
+        log = StoreTranscriptLog(self._store, lease)
+        if config.replay is not None:
+            return ReplayedChat(partial(recorded_turn, self._store, config.replay), log)
+        if config.llm is None:
             return None
         try:
             caller = self._endpoints.caller(config.llm)
         except UnknownProfileError as error:
             self._store.leases.note(lease, f"{error}; the job goes on without an LLM")
             return None
-        chat = RecordedChat(
+        return RecordedChat(
             caller,
-            StoreTranscriptLog(self._store, lease),
+            log,
             Budget.of(caller.profile),
             profile_name=config.llm,
             prompt_version=PROMPT_VERSION,
         )
-        return LLMAgent(chat, config.demonstrations.value, config.top_k)
 
     def _say_what_is_missing(self, job: JobRecord, lease: Lease, agent: LLMAgent | None) -> None:
         if agent is None and job.config.llm is None and job.config.method is Method.ADO_LLM:

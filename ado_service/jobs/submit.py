@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ado_service.settings import Settings
 from ado_service.store.errors import NotFound
-from ado_service.store.job_config import JobConfig
+from ado_service.store.job_config import JobConfig, Method
 from ado_service.store.job_record import JobRecord
 from ado_service.store.jobs import Idempotency
 from ado_service.store.store import Store
@@ -24,6 +24,11 @@ class SubmissionError(ValueError):
     def __init__(self, field: str, problem: str, cure: str) -> None:
         self.field, self.problem, self.cure = field, problem, cure
         super().__init__(f"{field}: {problem}. {cure}")
+
+
+def default_profile(settings: Settings, method: Method) -> str | None:
+    """The LLM profile of a job that says nothing about one; None for methods without an LLM."""
+    return settings.default_llm if method in {Method.ADO_LLM, Method.LLM} else None
 
 
 def find_circuit(store: Store, name: str) -> Circuit:
@@ -56,7 +61,7 @@ def submit(
         The job, and whether it is new (see `Jobs.create`).
 
     Raises:
-        SubmissionError: the circuit, a spec or the LLM profile is not there.
+        SubmissionError: the circuit, a spec, the LLM profile or the replayed job is not there.
         IdempotencyConflict: the key was used with another request.
     """
     found = find_circuit(store, circuit) if isinstance(circuit, str) else circuit
@@ -64,7 +69,18 @@ def submit(
     if config.llm is not None and config.llm not in settings.llm_profiles:
         known = ", ".join(sorted(settings.llm_profiles)) or "none is configured"
         raise SubmissionError("llm", f"no LLM profile {config.llm!r}", f"Known are: {known}")
+    if config.replay is not None:
+        _check_replay(store, config.replay)
     return store.jobs.create(store.circuits.save(found), config, idempotency)
+
+
+def _check_replay(store: Store, job_id: str) -> None:
+    try:
+        store.jobs.get(job_id)
+    except NotFound as error:
+        raise SubmissionError(
+            "replay", f"no job {job_id!r}", "Name a job of this database"
+        ) from error
 
 
 def job_specs(circuit: Circuit, config: JobConfig) -> tuple[Spec, ...]:

@@ -15,6 +15,12 @@ from ado_service.store.transcript_record import (
 )
 
 
+def recorded_turn(store: Store, job_id: str, turn: int) -> Transcript | None:
+    """A turn of any job; None when it has not been taken."""
+    row = store.transcripts.get(job_id, turn)
+    return None if row is None else _transcript(row)
+
+
 class StoreTranscriptLog:
     """The turns of a leased job (see `TranscriptLog`)."""
 
@@ -24,8 +30,7 @@ class StoreTranscriptLog:
 
     def get(self, turn: int) -> Transcript | None:
         """See `TranscriptLog`."""
-        row = self._store.transcripts.get(self._lease.job_id, turn)
-        return None if row is None else _transcript(row)
+        return recorded_turn(self._store, self._lease.job_id, turn)
 
     def put(self, transcript: Transcript) -> None:
         """See `TranscriptLog`."""

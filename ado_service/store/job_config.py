@@ -54,6 +54,8 @@ class JobConfig(Record):
         seed: the only source of randomness of the job.
         method: who proposes designs.
         llm: name of an LLM profile configured on the server; None for no LLM.
+        replay: a job whose recorded LLM replies are used instead of asking a model; with that
+            job's own settings it is reproduced bit for bit. None to ask.
         demonstrations: which earlier designs the LLM is shown.
         top_k: how many of them.
         start: who proposes the initial designs.
@@ -69,6 +71,7 @@ class JobConfig(Record):
     seed: int = Field(default=1, ge=0, le=_LARGEST_SEED)
     method: Method = Method.ADO_LLM
     llm: str | None = Field(default=None, min_length=1, max_length=200)
+    replay: str | None = Field(default=None, min_length=1, max_length=200)
     demonstrations: Demonstrations = Demonstrations.TOP
     top_k: int = Field(default=5, ge=1, le=1000)
     start: Start = Start.AUTO
@@ -91,12 +94,14 @@ class JobConfig(Record):
 
     @model_validator(mode="after")
     def _llm_is_there(self) -> Self:
-        if self.llm is None and self.method is Method.LLM:
+        if self.llm is not None or self.replay is not None:
+            return self
+        if self.method is Method.LLM:
             raise ValueError(
                 "llm: method 'llm' has nobody to ask; name an LLM profile in llm, or choose "
                 "another method"
             )
-        if self.llm is None and self.start is Start.LLM:
+        if self.start is Start.LLM:
             raise ValueError(
                 "llm: start 'llm' has nobody to ask; name an LLM profile in llm, or choose "
                 "another start"

@@ -245,3 +245,25 @@ def test_a_worker_runs_what_is_queued_and_drains(store: Store, tmp_path: Path) -
         worker.wait(0.05)
     assert worker.stop(timeout=20)
     assert store.jobs.get(long_job.id).state is JobState.QUEUED
+
+
+def test_a_replayed_job_is_the_same_bit_for_bit_without_a_model(
+    store: Store, tmp_path: Path
+) -> None:
+    script = [llm.good, llm.bad_json, llm.bad_json, llm.good]
+    with ScriptedLLM(script) as server:
+        settings = settings_for(tmp_path, server.base_url)
+        said, _ = run_job(store, settings, llm="scripted", budget=15)
+    again, summary = run_job(store, settings_for(tmp_path), replay=said, budget=15)
+    first, second = store.designs.of_job(said), store.designs.of_job(again)
+    assert [(one.stage, one.values, one.metrics, one.fom) for one in first] == [
+        (one.stage, one.values, one.metrics, one.fom) for one in second
+    ]
+    assert summary.llm.calls == summary.llm.tokens == 0
+    assert [turn.reply for turn in store.transcripts.of_job(said)] == [
+        turn.reply for turn in store.transcripts.of_job(again)
+    ]
+    longer, more = run_job(store, settings_for(tmp_path), replay=said, budget=20)
+    assert more.simulations == 20
+    last = store.transcripts.of_job(longer)[-1]
+    assert (last.failure, last.detail) == ("refused", "the replayed job has no turn 30")

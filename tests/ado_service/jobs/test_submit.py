@@ -30,6 +30,7 @@ WRONG = Spec(metric="speed", direction=Direction.ABOVE, threshold=1, norm=1, wei
         ("two_stage_amplifier", {"spec_set": "hard"}, "spec_set", "paper"),
         ("two_stage_amplifier", {"specs": (WRONG,)}, "specs.0.metric", "gain"),
         ("two_stage_amplifier", {"llm": "gpt"}, "llm", "none is configured"),
+        ("two_stage_amplifier", {"replay": "job_gone"}, "replay", "job_gone"),
     ],
 )
 def test_errors_name_the_field_and_the_cure(
