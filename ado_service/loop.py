@@ -8,10 +8,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count
 
+from ado_service.job_config import JobConfig
 from ado_service.ledger import Entry, Ledger
 from ado_service.proposers.protocol import History, Observation, Proposal
 from ado_service.stages import Stage, Stages
-from ado_service.store.job_config import JobConfig
 from circuits.definition import Circuit
 from circuits.fom import judge
 from circuits.spec import Spec
@@ -64,6 +64,7 @@ class Loop:
                 left = before + size - len(history.observations)
                 history = self._stage(round_number, stage, left, history, known)
                 if self._ended(history):
+                    _all_found(known)
                     return history
             empty_rounds = 0 if len(history.observations) > before else empty_rounds + 1
             if empty_rounds == _LIMIT_OF_EMPTY_ROUNDS:
@@ -77,11 +78,11 @@ class Loop:
         stage: Stage,
         left: int,
         history: History,
-        known: Mapping[tuple[int, str], list[Entry]],
+        known: dict[tuple[int, str], list[Entry]],
     ) -> History:
         """Propose the stage's designs, unless they are on record, and simulate them."""
         wanted = min(stage.size(left), self.config.budget - len(history.observations))
-        batch = known.get((round_number, stage.name), [])
+        batch = known.pop((round_number, stage.name), [])
         if wanted < 1 and not batch:
             return history
         if not batch or any(entry.observation is None for entry in batch):
@@ -157,6 +158,12 @@ def observe(proposal: Proposal, result: SimulationResult, specs: Sequence[Spec])
         regions={path: str(point.region) for path, point in devices.items()},
         failure=None if result.failure is None else str(result.failure),
     )
+
+
+def _all_found(known: Mapping[tuple[int, str], list[Entry]]) -> None:
+    """A design on record that no stage asked for means that the job is run as another one."""
+    if known:
+        raise RuntimeError(f"the record has stages that this job does not: {sorted(known)}")
 
 
 def _by_stage(entries: Sequence[Entry]) -> dict[tuple[int, str], list[Entry]]:

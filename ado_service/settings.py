@@ -89,7 +89,10 @@ class Settings(BaseSettings):
 
 
 def config_file() -> Path | None:
-    """The TOML file that is read: `ADO_CONFIG`, else `ado.toml` here, else the user's own.
+    """The TOML file that is read: `ADO_CONFIG`, else the user's own.
+
+    No file of the working directory: one that came with somebody's circuit could name an address
+    and a variable, and have that variable's value sent there as a key.
 
     Raises:
         SettingsError: `ADO_CONFIG` names no file.
@@ -101,10 +104,12 @@ def config_file() -> Path | None:
                 f"{_PREFIX}CONFIG names {named}, which is no file; correct or unset it"
             )
         return Path(named)
-    for path in (Path("ado.toml"), Path(platformdirs.user_config_dir("ado")) / "config.toml"):
-        if path.is_file():
-            return path
-    return None
+    own = _own_file()
+    return own if own.is_file() else None
+
+
+def _own_file() -> Path:
+    return Path(platformdirs.user_config_dir("ado")) / "config.toml"
 
 
 def load_settings(**overrides: Any) -> Settings:
@@ -145,7 +150,7 @@ def _explain(detail: Mapping[str, Any], file: Path | None, overrides: Mapping[st
 def _origin(path: list[str], file: Path | None, overrides: Mapping[str, Any]) -> str:
     """Where a setting was written, or where it can be."""
     if not path:
-        return f"{_PREFIX}... variables or {file or 'ado.toml'}"
+        return f"{_PREFIX}... variables or {file or _own_file()}"
     if path[0] in overrides:
         return "given by the caller"
     environment = {name.upper() for name in os.environ}

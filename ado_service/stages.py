@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from ado_service.job_config import JobConfig, Method, Start
 from ado_service.llm.breaker import Breaker
 from ado_service.proposers.llm_agent import LLMAgent
 from ado_service.proposers.protocol import History, Proposal, Proposer
 from ado_service.proposers.space_filling import RandomProposer, SobolProposer
-from ado_service.store.job_config import JobConfig, Method, Start
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,14 +35,14 @@ class Stage:
 class LLMProposer:
     """The agent of one round behind a breaker; a round it gives nothing for is the GP's."""
 
-    agent: LLMAgent
+    agent: LLMAgent | None
     breaker: Breaker
     round_number: int
     name: str = field(default="llm", init=False)
 
     def propose(self, history: History, n: int, seed: int) -> list[Proposal]:
-        """Up to `n` designs of the LLM; none when it fails or is left alone for now."""
-        if not self.breaker.allows(self.round_number):
+        """Up to `n` designs of the LLM; none when it fails, is left alone for now, or is away."""
+        if self.agent is None or not self.breaker.allows(self.round_number):
             return []
         proposals = self.agent.at(self.round_number).propose(history, n, seed)
         self.breaker.record(self.round_number, len(proposals))
@@ -55,7 +55,9 @@ class Stages:
     Args:
         config: method, start, batch.
         gp: proposes what nobody else does.
-        agent: the LLM; None for a job without one, whose `ado-llm` is then pure GP-BO.
+        agent: the LLM; None where there is none. A job that names one keeps its LLM stages all the
+            same (the GP fills them), so that a runner without the profile finds what others
+            recorded.
     """
 
     def __init__(self, config: JobConfig, gp: Proposer, agent: LLMAgent | None) -> None:
@@ -63,6 +65,7 @@ class Stages:
         self._gp = gp
         self._agent = agent
         self._breaker = Breaker()
+        self._names_llm = config.llm is not None or config.replay is not None
 
     def round_size(self, round_number: int) -> int:
         """How many designs a round has."""
@@ -94,13 +97,13 @@ class Stages:
     def _initial(self) -> list[Stage]:
         start = self._config.start
         uses_llm = self._config.method in {Method.ADO_LLM, Method.LLM}
-        if start is Start.LLM or (start is Start.AUTO and uses_llm and self._agent):
+        if start is Start.LLM or (start is Start.AUTO and uses_llm and self._names_llm):
             return [*self._llm(0, None), Stage("sobol", SobolProposer())]
         if start is Start.SOBOL:
             return [Stage("sobol", SobolProposer())]
         return [Stage("random", RandomProposer())]
 
     def _llm(self, round_number: int, share: int | None) -> list[Stage]:
-        if self._agent is None:
+        if not self._names_llm:
             return []
         return [Stage("llm", LLMProposer(self._agent, self._breaker, round_number), share)]

@@ -70,11 +70,11 @@ def _options() -> argparse.Namespace:
 
 def _run(circuit_name: str, method: str, seed: int, budget: int) -> Run:
     """One job in a process of its own, one simulator host, matched random starts."""
+    from ado_service.job_config import JobConfig, Method, Start
     from ado_service.ledger import MemoryLedger
     from ado_service.loop import Loop
     from ado_service.proposers.gp import GPProposer
     from ado_service.stages import Stages
-    from ado_service.store.job_config import JobConfig, Method, Start
     from simulators.ngspice.simulator import NgspiceSimulator
 
     circuit = load_circuit(circuit_name)
@@ -113,7 +113,9 @@ def _fom_row(circuit: str, name: str, peer: str | None, by_method: dict[str, lis
     ours = [run.best_fom for run in by_method[name]]
     worst = sum(spec.penalty for spec in load_circuit(circuit).specs())
     theirs = [run.best_fom for run in by_method[peer]] if peer else []
-    ratios = [(a - worst) / (b - worst) for a, b in zip(ours, theirs, strict=False) if b > worst]
+    ratios = [
+        (a - worst) / (b - worst) for a, b in zip(ours, theirs, strict=bool(theirs)) if b > worst
+    ]
     return Row(
         name=f"fom/{circuit}/{name}",
         ours=median(ours),
@@ -146,7 +148,7 @@ def _missed_row(circuit: str, name: str, peer: str | None, by_method: dict[str, 
         peer=median(theirs) if theirs else None,
         peer_name=peer or "",
         unit="specs",
-        ratio=(sum(theirs) + 1) / (sum(ours) + 1) if theirs else None,
+        ratio=None,  # counts of nought to five have none that means anything
         goal=None,
         holds=None,
         n=len(ours),

@@ -46,7 +46,8 @@ class Folder:
             CircuitError: it cannot be read, is too long or no UTF-8.
         """
         try:
-            raw = self._file(key).read_bytes()
+            with self._file(key).open("rb") as file:
+                raw = file.read(_FILE_LIMIT + 1)  # no more, however long it is
         except OSError as error:
             raise _error((key, None), f"cannot be read: {error.strerror}", "Check it") from error
         if len(raw) > _FILE_LIMIT:

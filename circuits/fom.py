@@ -41,8 +41,7 @@ class Verdict:
     def rank(self) -> tuple[bool, float]:
         """Sort key, best last: a feasible design outranks every other, then the FOM counts.
 
-        A failed spec's penalty can be milder than the price of meeting it, so the FOM alone
-        would let a design that fails win.
+        A design that fails one spec may gain more by another, so the FOM alone would let it win.
         """
         return self.feasible, self.fom
 

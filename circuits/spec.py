@@ -27,7 +27,7 @@ class Spec(BaseModel):
         threshold: in the metric's unit.
         norm: value that counts as 1 in the figure of merit, in the metric's unit.
         weight: +1 rewards a larger value, -1 a smaller one.
-        penalty: the term of a failed spec.
+        penalty: the term of a failed spec; below the term of any value that meets it.
         clip: largest value/norm that still pays; None for no limit.
     """
 
@@ -52,6 +52,16 @@ class Spec(BaseModel):
             )
         return self
 
+    @model_validator(mode="after")
+    def _failing_does_not_pay(self) -> Self:
+        worst = self._pay(self.threshold)
+        if self.penalty >= worst:
+            raise ValueError(
+                f"spec on {self.metric}: penalty {self.penalty:g} is not below {worst:g}, what a "
+                "design gets that just meets the spec, so that failing would pay; lower the penalty"
+            )
+        return self
+
     def met(self, value: float | None) -> bool:
         """Whether `value` (metric's unit; None when it could not be measured) meets the spec."""
         if value is None:
@@ -64,6 +74,10 @@ class Spec(BaseModel):
         """This spec's part of the figure of merit (dimensionless)."""
         if value is None or not self.met(value):
             return self.penalty
+        return self._pay(value)
+
+    def _pay(self, value: float) -> float:
+        """The term of a value that meets the spec."""
         share = value / self.norm
         return self.weight * (share if self.clip is None else min(share, self.clip))
 

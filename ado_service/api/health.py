@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ctypes.util
 import os
-from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Literal
@@ -95,9 +94,7 @@ def _database(service: Service) -> str:
 def _has_ngspice() -> bool:
     """Whether a simulator host would find libngspice, which is never loaded into this process."""
     named = os.environ.get("ADO_LIBNGSPICE")
-    return Path(named).is_file() if named else _found()
-
-
-@cache
-def _found() -> bool:
+    if named:
+        return Path(named).is_file()
+    # Asked anew each time: who installs it need not restart the server.
     return ctypes.util.find_library("ngspice") is not None

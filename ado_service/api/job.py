@@ -8,7 +8,7 @@ from fastapi.openapi.models import Example
 from pydantic import ConfigDict, Field
 
 from ado_service.api.resource import Filters, Name, NextCursor, Resource
-from ado_service.store.job_config import JobConfig
+from ado_service.job_config import JobConfig
 from ado_service.store.job_record import BestDesign, JobState, WantedState
 
 NEW_JOBS: dict[str, Example] = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from typing import Annotated
 
 from fastapi import Body, Header, Query
@@ -13,10 +14,10 @@ from ado_service.api.etag import IfNoneMatch, etag, headers, unchanged
 from ado_service.api.job import NEW_JOBS, Job, JobFilters, JobPage, NewJob, Wish
 from ado_service.api.routing import router
 from ado_service.api.service import ServiceHere, StoreHere
+from ado_service.job_config import JobConfig
 from ado_service.jobs.submit import default_profile, submit
 from ado_service.jobs.summary import JobSummary, summarise
 from ado_service.settings import Settings
-from ado_service.store.job_config import JobConfig
 from ado_service.store.job_query import JobQuery
 from ado_service.store.jobs import Idempotency
 
@@ -136,8 +137,9 @@ def set_wanted_state(
 
 
 def _hash(job: NewJob) -> str:
-    """Of what the request means, whatever its spelling."""
-    return hashlib.sha256(job.model_dump_json().encode()).hexdigest()
+    """Of what the request sets; to leave `llm` out is not to set it to null."""
+    said = json.dumps(job.model_dump(mode="json", exclude_unset=True), sort_keys=True)
+    return hashlib.sha256(said.encode()).hexdigest()
 
 
 def _with_default_llm(config: JobConfig, settings: Settings) -> JobConfig:

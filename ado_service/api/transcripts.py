@@ -67,7 +67,7 @@ def get_transcript(
     """The turns of the job's conversation with its LLM, in order; none without an LLM."""
     store.jobs.get(job_id)
     last = _last_turn(job_id, filters.cursor)
-    behind = [turn for turn in store.transcripts.of_job(job_id) if turn.turn > last]
+    behind = store.transcripts.page(job_id, last, filters.limit + 1)
     shown = behind[: filters.limit]
     return Transcript(
         items=[Turn.model_validate(turn) for turn in shown],

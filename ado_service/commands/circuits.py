@@ -8,7 +8,8 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from ado_service.commands.console import Json, fail, out, print_json, told_plainly
+from ado_service.commands.console import FAILED, Json, fail, out, print_json, told_plainly
+from ado_service.commands.netlists import write_netlists
 from ado_service.commands.tables import device_table, size_table, spec_table
 from circuits.definition import Circuit
 from circuits.fom import Verdict, judge
@@ -17,7 +18,6 @@ from circuits.spec import Spec
 from circuits.units import UnitError, parse_quantity
 from simulators.check import check_circuit, starting_design, try_circuit
 from simulators.corners import worst_corner
-from simulators.ngspice.export import sized_netlists
 from simulators.ngspice.simulator import NgspiceSimulator
 from simulators.result import FailureKind, SimulationResult
 
@@ -55,13 +55,15 @@ def check(
         decks = check_circuit(circuit)
         with NgspiceSimulator(circuit, processes=1) as simulator:
             result = try_circuit(circuit, simulator)
+    if result.failure not in {None, FailureKind.MEASURE_FAILED}:
+        fail(f"{circuit.name}: its own sizes end in {result.failure}: {result.message}", FAILED)
     if as_json:
         print_json(
             {
                 "circuit": circuit.name,
                 "content_hash": circuit.content_hash,
                 "testbenches": [deck.name for deck in decks],
-                "metrics": result.metrics(circuit.corners[0].name),
+                "metrics": worst_corner(result, circuit.specs()),
                 "failure": result.failure,
             }
         )
@@ -70,7 +72,7 @@ def check(
     out.print(
         f"  {len(circuit.variables)} variables, {len(decks)} testbenches; its own sizes give:"
     )
-    out.print(spec_table(circuit, circuit.specs(), result.metrics(circuit.corners[0].name)))
+    out.print(spec_table(circuit, circuit.specs(), worst_corner(result, circuit.specs())))
 
 
 def evaluate(
@@ -108,20 +110,7 @@ def evaluate(
         out.print(spec_table(found, specs, metrics))
         out.print(f"FOM {verdict.fom:.4g}, {verdict.specs_met} of {verdict.specs_total} specs met")
     if result.failure not in {None, FailureKind.MEASURE_FAILED}:
-        fail(f"{result.failure}: {result.message}", 1)
-
-
-def write_netlists(circuit: Circuit, values: dict[str, float], folder: Path) -> list[Path]:
-    """Write the sized netlists into `folder`; returns their paths."""
-    written = []
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for name, text in sized_netlists(circuit, values).items():
-            (folder / name).write_text(text, encoding="utf-8")
-            written.append(folder / name)
-    except OSError as error:
-        fail(f"{folder}: {error.strerror}; name a folder that can be written", 1)
-    return written
+        fail(f"{result.failure}: {result.message}", FAILED)
 
 
 def _specs(circuit: Circuit, spec_set: str | None) -> tuple[Spec, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
@@ -13,7 +13,6 @@ from typing import Annotated
 import typer
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from ado_service.commands.circuits import write_netlists
 from ado_service.commands.console import (
     FAILED,
     Database,
@@ -27,17 +26,20 @@ from ado_service.commands.console import (
     settings_with,
     told_plainly,
 )
+from ado_service.commands.netlists import make_folder, write_netlists
 from ado_service.commands.tables import size_table, spec_table
+from ado_service.job_config import Demonstrations, JobConfig, Method, Start
+from ado_service.jobs.runner_name import runner_name
 from ado_service.jobs.submit import SubmissionError, default_profile, job_specs, submit
 from ado_service.jobs.summary import JobSummary, summarise
 from ado_service.settings import Settings
-from ado_service.store.errors import NotFound
-from ado_service.store.job_config import Demonstrations, JobConfig, Method, Start
+from ado_service.store.errors import JobEnded, NotFound
 from ado_service.store.job_record import JobRecord, JobState, WantedState
 from ado_service.store.store import Store
 from circuits.definition import Circuit
 from circuits.loader import load_circuit
-from simulators.check import check_circuit
+from simulators.check import check_circuit, try_circuit
+from simulators.ngspice.simulator import NgspiceSimulator
 
 _WATCH_SECONDS = 0.5
 
@@ -47,8 +49,8 @@ def run(
         str | None, typer.Argument(help="A library circuit or a folder with circuit.yaml.")
     ] = None,
     budget: Annotated[int, typer.Option(help="Simulations at most, initial ones included.")] = 105,
-    initial: Annotated[int, typer.Option(help="Designs before the first round.")] = 5,
-    batch: Annotated[int, typer.Option(help="Designs a round.")] = 5,
+    initial: Annotated[int | None, typer.Option(help="Designs before the first round. [5]")] = None,
+    batch: Annotated[int | None, typer.Option(help="Designs a round. [5]")] = None,
     seed: Annotated[int, typer.Option(help="Reproduces the run.")] = 1,
     method: Annotated[Method, typer.Option(help="Who proposes designs.")] = Method.ADO_LLM,
     llm: Annotated[
@@ -82,55 +84,71 @@ def run(
     log_to_stderr()
     with told_plainly():
         settings = settings_with(database, processes=processes)
+        if output is not None:
+            make_folder(output)
+        if llm is None:
+            llm = None if replay else default_profile(settings, method)
+        asked = {
+            "spec_set": spec_set, "budget": budget, "initial": initial, "batch": batch,
+            "seed": seed, "method": method, "llm": None if llm == "none" else llm,
+            "replay": replay, "demonstrations": demonstrations, "top_k": top_k, "start": start,
+            "stop_when_feasible": stop_when_feasible, "time_limit": time_limit,
+        }  # fmt: skip
         with open_store(settings) as store:
-            if resume is not None:
-                job = _resumed(store, resume)
+            if resume is None:
+                job = _submitted(store, settings, circuit, asked)
             else:
-                named = default_profile(settings, method) if llm is None else llm
-                config = JobConfig(
-                    spec_set=spec_set, budget=budget, initial=min(initial, budget),
-                    batch=min(batch, budget), seed=seed, method=method,
-                    llm=None if named == "none" else named, replay=replay,
-                    demonstrations=demonstrations, top_k=top_k, start=start,
-                    stop_when_feasible=stop_when_feasible, time_limit=time_limit,
-                )  # fmt: skip
-                job = _submitted(store, settings, circuit, config)
+                job = _resumed(store, resume, circuit)
             _work(store, settings, job, quiet=as_json)
             _report(store, job.id, output, as_json=as_json)
 
 
-def _submitted(store: Store, settings: Settings, name: str | None, config: JobConfig) -> JobRecord:
+def _submitted(
+    store: Store, settings: Settings, name: str | None, asked: Mapping[str, object]
+) -> JobRecord:
+    """Check everything, the netlists by a simulation too, then queue the job."""
     if name is None:
         fail("name a circuit (`ado circuits` lists them), or --resume JOB")
+    config = JobConfig.model_validate(
+        {field: value for field, value in asked.items() if value is not None}
+    )
     circuit = load_circuit(name)
     check_circuit(circuit)
     try:
+        job_specs(circuit, config)
+        with NgspiceSimulator(circuit, processes=1, time_limit=config.time_limit) as simulator:
+            try_circuit(circuit, simulator)
         job, _ = submit(store, settings, circuit, config)
     except SubmissionError as error:
         fail(str(error))
     return job
 
 
-def _resumed(store: Store, job_id: str) -> JobRecord:
+def _resumed(store: Store, job_id: str, circuit: str | None) -> JobRecord:
+    if circuit is not None:
+        fail("--resume goes on with a job as it is; give no circuit beside it")
     try:
         return store.jobs.set_wanted_state(job_id, WantedState.RUN)
-    except NotFound as error:
+    except (NotFound, JobEnded) as error:
         fail(str(error))
 
 
 def _work(store: Store, settings: Settings, job: JobRecord, *, quiet: bool) -> None:
-    """Run the job here; when another runner got it first, watch that one."""
+    """Run the job here; while another runner has it, watch that one and stand by."""
     from ado_service.jobs.runner import Runner  # torch takes seconds to import: not for --help
 
-    drain = threading.Event()
+    drain, owner = threading.Event(), runner_name()
+    runner = Runner(store, settings, drain=drain.is_set)
     with _paused_by_ctrl_c(store, job.id, drain), _progress(store, job, quiet=quiet) as watch:
-        watch()
-        lease = store.leases.claim("ado run", settings.lease_seconds, job.id)
-        if lease is not None:
-            Runner(store, settings, drain=drain.is_set).run(lease, watch)
         while not drain.is_set() and store.jobs.get(job.id).state in _UNDER_WAY:
             watch()
-            drain.wait(_WATCH_SECONDS)
+            lease = store.leases.claim(owner, settings.lease_seconds, job.id)
+            if lease is None:
+                drain.wait(_WATCH_SECONDS)
+            elif (fault := runner.run(lease, watch)) is not None:
+                store.jobs.set_wanted_state(job.id, WantedState.PAUSE)
+                fail(f"{fault}; go on with: ado run --resume {job.id}", FAILED)
+        watch()
 
 
 _UNDER_WAY = {JobState.QUEUED, JobState.RUNNING}

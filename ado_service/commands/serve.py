@@ -5,11 +5,13 @@ from __future__ import annotations
 import logging
 import signal
 import threading
+from types import FrameType
 from typing import Annotated
 
 import typer
 
 from ado_service.commands.console import (
+    FAILED,
     Database,
     err,
     fail,
@@ -49,8 +51,13 @@ def worker(
     """Run queued jobs until SIGTERM or Ctrl-C; the running one is handed back then."""
     log_to_stderr(logging.INFO)
     ended = threading.Event()
+
+    def end(kind: int, _frame: FrameType | None) -> None:
+        signal.signal(kind, signal.SIG_DFL)  # a second one ends the process at once
+        ended.set()
+
     for kind in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(kind, lambda _signal, _frame: ended.set())
+        signal.signal(kind, end)
     with told_plainly():
         settings = settings_with(database, processes=processes)
         from ado_service.jobs.worker import Worker  # torch takes seconds to import
@@ -61,4 +68,7 @@ def worker(
             err.print(f"worker {own.owner} waits for jobs")
             while not ended.wait(1.0) and own.alive:
                 pass
+            died = not own.alive and not ended.is_set()
             own.stop()
+    if died:
+        fail("the worker's thread ended by itself; its log says why", FAILED)

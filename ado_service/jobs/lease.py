@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 import time
 from types import TracebackType
 from typing import Protocol, Self
 
+import structlog
+
 from ado_service.store.errors import LeaseLost, StoreError
 from ado_service.store.lease_record import Lease
 
-LEASE_SECONDS = 30.0
-"""How long a lease holds without being renewed; a lost runner's job is taken over after it."""
-
-_log = logging.getLogger(__name__)
+_log = structlog.get_logger(__name__)
 
 
 class Renewer(Protocol):
@@ -35,13 +33,18 @@ class LeaseKeeper:
         lost: set once the lease is lost, or can no longer be known to hold. The runner should
             stop then; a write that it tries all the same is refused by the store.
 
+    Args:
+        leases: where the lease is renewed.
+        lease: of the job.
+        lease_seconds: how long it holds without being renewed.
+
     Example:
-        >>> with LeaseKeeper(store.leases, lease) as keeper:  # doctest: +SKIP
+        >>> with LeaseKeeper(store.leases, lease, 30.0) as keeper:  # doctest: +SKIP
         ...     while not keeper.lost.is_set():
         ...         run_a_batch()
     """
 
-    def __init__(self, leases: Renewer, lease: Lease, lease_seconds: float = LEASE_SECONDS) -> None:
+    def __init__(self, leases: Renewer, lease: Lease, lease_seconds: float) -> None:
         self.lost = threading.Event()
         self._leases = leases
         self._lease = lease
@@ -75,12 +78,12 @@ class LeaseKeeper:
                     held_until = asked + self._seconds
                     wait = self._seconds / 3
                 elif time.monotonic() >= held_until:
-                    _log.warning("lease of job %s ran out unrenewed", self._lease.job_id)
+                    _log.warning("lease_ran_out", job=self._lease.job_id)
                     break
                 else:
                     wait = min(1.0, self._seconds / 30)
         except LeaseLost as error:
-            _log.warning("%s", error)
+            _log.warning("lease_lost", job=self._lease.job_id, detail=str(error))
         finally:
             # Whatever ended the loop but the runner itself: nobody renews any more.
             if not self._done.is_set():
@@ -92,6 +95,6 @@ class LeaseKeeper:
         except LeaseLost:
             raise
         except StoreError as error:
-            _log.warning("cannot renew the lease of job %s yet: %s", self._lease.job_id, error)
+            _log.warning("lease_not_renewed", job=self._lease.job_id, detail=str(error))
             return False
         return True

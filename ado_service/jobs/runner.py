@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 
 import structlog
 
+from ado_service.job_config import JobConfig, Method, Start
 from ado_service.jobs.lease import LeaseKeeper
+from ado_service.jobs.stop_watch import StopWatch
 from ado_service.jobs.store_ledger import StoreLedger
 from ado_service.jobs.submit import SubmissionError, job_specs
 from ado_service.jobs.transcript_log import StoreTranscriptLog, recorded_turn
@@ -23,18 +26,27 @@ from ado_service.proposers.llm_agent import LLMAgent
 from ado_service.settings import Settings
 from ado_service.stages import Stages
 from ado_service.store.errors import DatabaseUnavailable, LeaseLost
-from ado_service.store.job_config import JobConfig, Method, Start
 from ado_service.store.job_record import JobRecord, JobState
 from ado_service.store.lease_record import Lease
 from ado_service.store.store import Store
 from circuits.errors import CircuitError
 from prompts.version import PROMPT_VERSION
-from simulators.ngspice.errors import SimulatorError
+from simulators.check import try_circuit
+from simulators.ngspice.errors import SimulatorClosedError, SimulatorError
 from simulators.ngspice.simulator import NgspiceSimulator
 
 _log = structlog.get_logger(__name__)
 
 NO_LLM = "no LLM profile: ado-llm runs as pure GP-BO (see `ado run --help`)"
+
+
+@dataclass(frozen=True, slots=True)
+class _Ending:
+    """How a run ended: the state to leave the job in, why, and whether this machine is to blame."""
+
+    state: JobState
+    message: str = ""
+    machine_fault: bool = False
 
 
 class Runner:
@@ -59,43 +71,51 @@ class Runner:
         self._endpoints = endpoints or Endpoints(settings.llm_profiles)
         self._drain = drain
 
-    def run(self, lease: Lease, watch: Callable[[], None] = lambda: None) -> None:
+    def run(self, lease: Lease, watch: Callable[[], None] = lambda: None) -> str | None:
         """Run the leased job and give it back: finished, failed, or as the user wants it.
 
-        Whatever goes wrong inside the job ends as its `failed` state with a message. A lost lease
-        or database leaves the job to whoever claims it next.
+        Whatever goes wrong inside the job ends as its `failed` state with a message. What is this
+        machine's fault does not: the job is handed back for another. A lost lease or database
+        leaves the job to whoever claims it next.
 
         Args:
             lease: of the job; it ends here.
             watch: called whenever something was written, for progress bars.
+
+        Returns:
+            What is wrong with this machine or the database; None when nothing is.
         """
         log = _log.bind(job=lease.job_id)
         try:
             with LeaseKeeper(self._store.leases, lease, self._settings.lease_seconds) as keeper:
-                state, message = self._outcome(lease, keeper, watch)
-            self._store.leases.release(lease, state, message)
-            log.info("job_released", state=state.value, message=message)
+                ending = self._ending(lease, keeper, watch)
+            self._store.leases.release(lease, ending.state, ending.message)
         except LeaseLost:
             log.warning("lease_lost")
+            return None
         except DatabaseUnavailable as error:
             log.warning("database_unavailable", detail=str(error))
+            return str(error)
+        log.info("job_released", state=ending.state.value, message=ending.message)
+        return ending.message if ending.machine_fault else None
 
-    def _outcome(
-        self, lease: Lease, keeper: LeaseKeeper, watch: Callable[[], None]
-    ) -> tuple[JobState, str]:
+    def _ending(self, lease: Lease, keeper: LeaseKeeper, watch: Callable[[], None]) -> _Ending:
         try:
             self._size(lease, keeper, watch)
-        except Stopped:
-            return JobState.QUEUED, ""
-        except (CircuitError, SubmissionError, SimulatorError) as error:
-            return JobState.FAILED, str(error)
+        except (Stopped, SimulatorClosedError):  # the watch closes the simulator
+            return _Ending(JobState.QUEUED)
+        except (CircuitError, SubmissionError) as error:
+            return _Ending(JobState.FAILED, str(error))
+        except (SimulatorError, OSError) as error:
+            return _Ending(JobState.QUEUED, f"this machine cannot run it: {error}", True)
         except (LeaseLost, DatabaseUnavailable):
             raise
         except Exception as error:
             # The last resort: a job must end in a true state even over a mistake of ours.
             _log.exception("job_failed", job=lease.job_id)
-            return JobState.FAILED, f"internal error: {type(error).__name__}: {error}"
-        return JobState.FINISHED, ""
+            kind = type(error).__name__
+            return _Ending(JobState.FAILED, f"internal error ({kind}); see the runner's log")
+        return _Ending(JobState.FINISHED)
 
     def _size(self, lease: Lease, keeper: LeaseKeeper, watch: Callable[[], None]) -> None:
         job = self._store.jobs.get(lease.job_id)
@@ -105,9 +125,14 @@ class Runner:
         self._say_what_is_missing(job, lease, agent)
         ledger = StoreLedger(self._store, lease, keeper, specs, drain=self._drain, watch=watch)
         stages = Stages(job.config, GPProposer(), agent)
-        with NgspiceSimulator(
-            circuit, processes=self._settings.processes, time_limit=job.config.time_limit
-        ) as simulator:
+        with (
+            NgspiceSimulator(
+                circuit, processes=self._settings.processes, time_limit=job.config.time_limit
+            ) as simulator,
+            StopWatch(ledger.check, simulator.close),
+        ):
+            if job.simulations == 0:
+                try_circuit(circuit, simulator)
             Loop(circuit, job.config, specs, stages, simulator, ledger).run()
 
     def _agent(self, job: JobRecord, lease: Lease) -> LLMAgent | None:

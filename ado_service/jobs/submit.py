@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from ado_service.job_config import JobConfig, Method, Start
 from ado_service.settings import Settings
 from ado_service.store.errors import NotFound
-from ado_service.store.job_config import JobConfig, Method
 from ado_service.store.job_record import JobRecord
 from ado_service.store.jobs import Idempotency
 from ado_service.store.store import Store
@@ -57,30 +57,79 @@ def submit(
 ) -> tuple[JobRecord, bool]:
     """Queue a job for a circuit, by name or as it stands.
 
+    A job that replays another asks no LLM: its `llm` is dropped. Where it differs from the
+    replayed one, its message says so.
+
     Returns:
         The job, and whether it is new (see `Jobs.create`).
 
     Raises:
-        SubmissionError: the circuit, a spec, the LLM profile or the replayed job is not there.
+        SubmissionError: the circuit, a spec, an LLM or the replayed job is not there.
         IdempotencyConflict: the key was used with another request.
     """
+    known = None if idempotency is None else store.jobs.of_key(idempotency)
+    if known is not None:  # also when what it names is gone by now
+        return known, False
     found = find_circuit(store, circuit) if isinstance(circuit, str) else circuit
     job_specs(found, config)
+    if config.replay is None:
+        _check_llm(settings, config)
+        message = ""
+    else:
+        message = _replay_note(store, _replayed(store, config.replay), found, config)
+        config = config.model_copy(update={"llm": None})
+    return store.jobs.create(found, config, idempotency, message=message)
+
+
+def _check_llm(settings: Settings, config: JobConfig) -> None:
     if config.llm is not None and config.llm not in settings.llm_profiles:
         known = ", ".join(sorted(settings.llm_profiles)) or "none is configured"
         raise SubmissionError("llm", f"no LLM profile {config.llm!r}", f"Known are: {known}")
-    if config.replay is not None:
-        _check_replay(store, config.replay)
-    return store.jobs.create(store.circuits.save(found), config, idempotency)
+    asks = {"method": config.method is Method.LLM, "start": config.start is Start.LLM}
+    for field, needed in asks.items():
+        if needed and config.llm is None:
+            raise SubmissionError(
+                "llm",
+                f"{field} 'llm' has nobody to ask",
+                f"Name an LLM profile in llm, or choose another {field}",
+            )
 
 
-def _check_replay(store: Store, job_id: str) -> None:
+def _replayed(store: Store, job_id: str) -> JobRecord:
     try:
-        store.jobs.get(job_id)
+        job = store.jobs.get(job_id)
     except NotFound as error:
         raise SubmissionError(
             "replay", f"no job {job_id!r}", "Name a job of this database"
         ) from error
+    if not job.state.ended:
+        raise SubmissionError(
+            "replay",
+            f"job {job_id} is {job.state.value}",
+            "Wait for its end, or cancel it: only an ended job has all its replies on record",
+        )
+    return job
+
+
+_NOT_COMPARED = {"llm", "replay", "spec_set", "specs"}
+"""Fields that may differ in a replay; of the specs, what they come to is compared."""
+
+
+def _replay_note(store: Store, job: JobRecord, circuit: Circuit, config: JobConfig) -> str:
+    """What differs from the replayed job; empty where the same run comes out."""
+    differing = [
+        name
+        for name in JobConfig.model_fields
+        if name not in _NOT_COMPARED and getattr(job.config, name) != getattr(config, name)
+    ]
+    replayed = store.circuits.get(job.circuit_hash).definition
+    if job_specs(replayed, job.config) != job_specs(circuit, config):
+        differing.insert(0, "specs")
+    if job.circuit_hash != circuit.content_hash:
+        differing.insert(0, "circuit")
+    if not differing:
+        return ""
+    return f"no exact reproduction of {job.id}: it differs in {', '.join(differing)}"
 
 
 def job_specs(circuit: Circuit, config: JobConfig) -> tuple[Spec, ...]:

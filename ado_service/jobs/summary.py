@@ -101,8 +101,8 @@ def summarise(store: Store, job_id: str) -> JobSummary:
 
 def _rounds(store: Store, job_id: str) -> Iterator[EventRecord]:
     last = 0
-    while events := store.events.after(job_id, last, _PAGE):
-        yield from (event for event in events if event.kind == EventKind.ROUND)
+    while events := store.events.after(job_id, last, _PAGE, kind=EventKind.ROUND):
+        yield from events
         last = events[-1].id
 
 

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import os
-import secrets
-import socket
 import threading
 
 import structlog
 
 from ado_service.jobs.runner import Runner
+from ado_service.jobs.runner_name import runner_name
 from ado_service.settings import Settings
 from ado_service.store.errors import StoreError
 from ado_service.store.store import Store
 
 _log = structlog.get_logger(__name__)
 _IDLE_SECONDS = 0.5
+_LONGEST_PAUSE = 60.0
+"""Between tries on a machine that cannot simulate."""
 
 
 class Worker:
@@ -30,7 +30,7 @@ class Worker:
     def __init__(self, store: Store, settings: Settings, owner: str | None = None) -> None:
         self._store = store
         self._settings = settings
-        self.owner = owner or f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
+        self.owner = owner or runner_name()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._work, name="ado-worker", daemon=True)
 
@@ -63,19 +63,28 @@ class Worker:
 
     def _work(self) -> None:
         runner = Runner(self._store, self._settings, drain=self._stop.is_set)
+        pause = _IDLE_SECONDS
         while not self._stop.is_set():
-            if not self._run_next(runner):
-                self._stop.wait(_IDLE_SECONDS)
+            try:
+                fault = self._run_next(runner)
+            except Exception:
+                # Whatever it is, the next job may do better; a dead thread would run none.
+                _log.exception("worker_error")
+                fault = True
+            pause = min(2 * pause, _LONGEST_PAUSE) if fault else _IDLE_SECONDS
+            self._stop.wait(pause)
 
     def _run_next(self, runner: Runner) -> bool:
-        """Claim and run a job; False when there was none or the database was away."""
-        try:
-            lease = self._store.leases.claim(self.owner, self._settings.lease_seconds)
-        except StoreError as error:
-            _log.error("claim_failed", detail=str(error))
-            return False
-        if lease is None:
-            return False
-        _log.info("job_claimed", job=lease.job_id, owner=self.owner)
-        runner.run(lease)
-        return True
+        """Claim and run jobs until none waits; whether this machine or the database failed."""
+        while not self._stop.is_set():
+            try:
+                lease = self._store.leases.claim(self.owner, self._settings.lease_seconds)
+            except StoreError as error:
+                _log.error("claim_failed", detail=str(error))
+                return True
+            if lease is None:
+                return False
+            _log.info("job_claimed", job=lease.job_id, owner=self.owner)
+            if runner.run(lease) is not None:
+                return True
+        return False

@@ -9,6 +9,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+import structlog
+
 from ado_service.llm.chat import ChatFailure, Message, Reply, Usage
 from ado_service.llm.completion import read_completion
 from ado_service.llm.dialect import Dialect
@@ -16,6 +18,7 @@ from ado_service.llm.profile import LLMProfile, MissingKeyError
 from ado_service.llm.request import MAX_REPLY_BYTES, Answer, Request
 from ado_service.llm.secret import hide
 
+_log = structlog.get_logger(__name__)
 _FIRST_WAIT = 0.5
 _LONGEST_WAIT = 20.0
 _LONGEST_RETRY_AFTER = 60.0
@@ -53,7 +56,7 @@ class OpenAIChat:
         self._dialect = Dialect(json_mode=profile.json_mode)
 
     def call(self, messages: Sequence[Message], schema: Mapping[str, Any]) -> Reply:
-        """The reply to `messages`. Does not raise for what the endpoint does.
+        """The reply to `messages`. Does not raise.
 
         429, 5xx and lost connections are tried again, with exponential waits (or as long as
         Retry-After asks) while the turn's deadline allows; a request that timed out is not.
@@ -70,10 +73,15 @@ class OpenAIChat:
         else:
             try:
                 reply = self._call_until(deadline, messages, schema, key)
-                # Once more on the decoded text: JSON can spell a key in other bytes.
-                reply = replace(reply, text=hide(reply.text, key), detail=hide(reply.detail, key))
+            except Exception as error:
+                # The last resort: whatever the client has not named is no end of a job.
+                detail = hide(f"{type(error).__name__}: {error}", key)[:300]
+                _log.warning("llm_call_failed", model=self.profile.model, detail=detail)
+                reply = Reply(failure=ChatFailure.UNREACHABLE, detail=detail)
             finally:
                 self._slots.release()
+            # Once more on the decoded text: JSON can spell a key in other bytes.
+            reply = replace(reply, text=hide(reply.text, key), detail=hide(reply.detail, key))
         return self._accounted(reply, self._clock() - start)
 
     def _call_until(

@@ -30,8 +30,9 @@ class Screen:
     def __init__(self, circuit: Circuit, known: Iterable[Mapping[str, float]]) -> None:
         self._circuit = circuit
         points = [point for values in known if (point := self._point(values)) is not None]
-        # shape: designs x variables
-        self._known = np.array(points, dtype=float).reshape(-1, len(circuit.variables))
+        self._count = len(points)
+        # shape: places x variables; the first `_count` places are taken
+        self._places = np.array(points, dtype=float).reshape(-1, len(circuit.variables))
 
     def take(self, values: Mapping[str, float]) -> dict[str, float] | None:
         """The design on range and grid; None when there is one like it."""
@@ -39,11 +40,20 @@ class Screen:
         point = np.array(self._circuit.to_unit(snapped))
         if self._is_known(point):
             return None
-        self._known = np.vstack([self._known, point])
+        self._remember(point)
         return snapped
 
+    def _remember(self, point: NDArray[np.float64]) -> None:
+        if self._count == len(self._places):
+            # Twice the places at a time, so that each point is copied a constant number of times.
+            more = np.empty((max(16, self._count), len(point)))
+            self._places = np.vstack([self._places, more])
+        self._places[self._count] = point
+        self._count += 1
+
     def _is_known(self, point: NDArray[np.float64]) -> bool:
-        return bool((np.abs(self._known - point).max(axis=1) < SAME).any())
+        known = self._places[: self._count]
+        return bool((np.abs(known - point).max(axis=1) < SAME).any())
 
     def _point(self, values: Mapping[str, float]) -> list[float] | None:
         """Unit-cube coordinates; None for a foreign design that has none."""

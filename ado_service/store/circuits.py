@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlalchemy as sa
-from sqlalchemy.engine import RowMapping
+from sqlalchemy.engine import Connection, RowMapping
 
 from ado_service.store.circuit_record import CircuitRecord
 from ado_service.store.database import Database, insert_if_new, now
@@ -26,22 +26,8 @@ class Circuits:
         Returns:
             Its content hash.
         """
-        digest = circuit.content_hash
         with self._database.write() as connection:
-            moment = now(connection)
-            row = {
-                "hash": digest,
-                "name": circuit.name,
-                "title": circuit.title,
-                "created_at": moment,
-                "saved_at": moment,
-                "definition": circuit.model_dump(mode="json"),
-            }
-            if not insert_if_new(connection, circuits, row):
-                connection.execute(
-                    sa.update(circuits).where(circuits.c.hash == digest).values(saved_at=moment)
-                )
-        return digest
+            return save(connection, circuit)
 
     def get(self, digest: str) -> CircuitRecord:
         """The version with this content hash.
@@ -91,6 +77,25 @@ class Circuits:
         with self._database.read() as connection:
             rows = connection.execute(query).mappings().all()
         return [_record(row) for row in rows]
+
+
+def save(connection: Connection, circuit: Circuit) -> str:
+    """Put a circuit on record within the caller's transaction (see `Circuits.save`)."""
+    digest = circuit.content_hash
+    moment = now(connection)
+    row = {
+        "hash": digest,
+        "name": circuit.name,
+        "title": circuit.title,
+        "created_at": moment,
+        "saved_at": moment,
+        "definition": circuit.model_dump(mode="json"),
+    }
+    if not insert_if_new(connection, circuits, row):
+        connection.execute(
+            sa.update(circuits).where(circuits.c.hash == digest).values(saved_at=moment)
+        )
+    return digest
 
 
 def _versions(name: str) -> sa.Select[tuple[object, ...]]:

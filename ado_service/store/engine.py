@@ -154,7 +154,8 @@ def _postgresql_engine(url: URL) -> Engine:
 
 def unavailable(engine: Engine, error: Exception) -> DatabaseUnavailable:
     """The error to raise when `engine` does not answer; its password is not shown."""
-    where = engine.url.render_as_string(hide_password=True)
+    # Drivers take a password among the options of the query too.
+    where = engine.url.set(query={}).render_as_string(hide_password=True)
     cause = str(getattr(error, "orig", None) or error).strip().splitlines() or [""]
     return DatabaseUnavailable(
         f"the design database at {where} does not answer ({cause[0]}); "

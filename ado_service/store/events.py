@@ -36,10 +36,18 @@ class Events:
             hold(connection, lease)
             record(connection, lease.job_id, kind, data)
 
-    def after(self, job_id: str, last_id: int = 0, limit: int = 200) -> list[EventRecord]:
+    def after(
+        self, job_id: str, last_id: int = 0, limit: int = 200, *, kind: str | None = None
+    ) -> list[EventRecord]:
         """The job's events with ids beyond `last_id`, in order; none for an unknown job.
 
         Asking again with the last id that was seen misses no event and repeats none.
+
+        Args:
+            job_id: the job.
+            last_id: id of the last event seen.
+            limit: how many at most.
+            kind: only events of this kind; None for all.
         """
         last_id = min(max(last_id, 0), LARGEST_ID)
         query = (
@@ -48,6 +56,8 @@ class Events:
             .order_by(events.c.id)
             .limit(limit)
         )
+        if kind is not None:
+            query = query.where(events.c.kind == str(kind))
         with self._database.read() as connection:
             return [
                 EventRecord.model_validate(dict(row))

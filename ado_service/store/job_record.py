@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from enum import StrEnum
 
-from ado_service.store.job_config import JobConfig
+from ado_service.job_config import JobConfig
 from ado_service.store.record import Record
 
 

@@ -8,18 +8,20 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, RowMapping
 
+from ado_service.job_config import JobConfig
+from ado_service.store.circuits import save
 from ado_service.store.cursor import Position, decode, encode
 from ado_service.store.database import Database, insert_if_new, now
 from ado_service.store.errors import BadCursor, IdempotencyConflict, JobEnded, NotFound
 from ado_service.store.event_record import EventKind
 from ado_service.store.events import record
 from ado_service.store.fence import change, lock
-from ado_service.store.job_config import JobConfig
 from ado_service.store.job_query import JobQuery
 from ado_service.store.job_record import JobRecord, JobState, WantedState
 from ado_service.store.job_rows import job_record, move, new_job_id, resting_state
 from ado_service.store.page import Page
-from ado_service.store.tables import circuits, idempotency_keys, jobs
+from ado_service.store.tables import idempotency_keys, jobs
+from circuits.definition import Circuit
 
 
 class Idempotency(NamedTuple):
@@ -39,32 +41,48 @@ class Jobs:
         self._database = database
 
     def create(
-        self, circuit_hash: str, config: JobConfig, idempotency: Idempotency | None = None
+        self,
+        circuit: Circuit,
+        config: JobConfig,
+        idempotency: Idempotency | None = None,
+        *,
+        message: str = "",
     ) -> tuple[JobRecord, bool]:
         """Queue a job, or find the one that was queued under the same idempotency key.
 
-        All in one transaction: a job, its key and its first event are there together or not at
-        all. A call whose key is being written by another one waits for it.
+        All in one transaction: a job, its circuit, its key and its first event are there together
+        or not at all. A call whose key is being written by another one waits for it.
 
         Args:
-            circuit_hash: a circuit version on record.
+            circuit: what is sized; it is saved as by `Circuits.save`.
             config: what is asked for.
             idempotency: key and request hash; None to make a job in any case.
+            message: a note for the user.
 
         Returns:
             The job, and whether it is new.
 
         Raises:
-            NotFound: no such circuit version.
             IdempotencyConflict: the key was used with another request hash.
         """
         job_id = new_job_id()
         with self._database.write() as connection:
-            if idempotency is not None and not _claim_key(connection, idempotency, job_id):
-                return _job_of_key(connection, idempotency), False
-            _insert(connection, job_id, circuit_hash, config)
+            owner = job_id if idempotency is None else _claim_key(connection, idempotency, job_id)
+            if owner != job_id:
+                return _get(connection, owner), False
+            _insert(connection, job_id, circuit, config, message)
             record(connection, job_id, EventKind.CREATED, {"state": JobState.QUEUED})
             return _get(connection, job_id), True
+
+    def of_key(self, idempotency: Idempotency) -> JobRecord | None:
+        """The job that was queued under this key; None for a new key.
+
+        Raises:
+            IdempotencyConflict: the key was used with another request hash.
+        """
+        with self._database.read() as connection:
+            job_id = _job_of_key(connection, idempotency)
+            return None if job_id is None else _get(connection, job_id)
 
     def get(self, job_id: str) -> JobRecord:
         """The job of this id.
@@ -125,37 +143,40 @@ _ENDED = {
 }
 
 
-def _claim_key(connection: Connection, idempotency: Idempotency, job_id: str) -> bool:
+def _claim_key(connection: Connection, idempotency: Idempotency, job_id: str) -> str:
+    """The job that the key stands for: `job_id`, or one that was there before."""
     row = {**idempotency._asdict(), "job_id": job_id, "created_at": now(connection)}
-    return insert_if_new(connection, idempotency_keys, row)
+    if insert_if_new(connection, idempotency_keys, row):
+        return job_id
+    return _job_of_key(connection, idempotency) or job_id
 
 
-def _job_of_key(connection: Connection, idempotency: Idempotency) -> JobRecord:
+def _job_of_key(connection: Connection, idempotency: Idempotency) -> str | None:
     query = sa.select(idempotency_keys).where(idempotency_keys.c.key == idempotency.key)
-    row = connection.execute(query).mappings().one()
+    row = connection.execute(query).mappings().one_or_none()
+    if row is None:
+        return None
     if row["request_hash"] != idempotency.request_hash:
         raise IdempotencyConflict(
             f"idempotency key {idempotency.key!r} was used before with another request; "
             "use a new key for a new request"
         )
-    return _get(connection, row["job_id"])
+    job_id: str = row["job_id"]
+    return job_id
 
 
-def _insert(connection: Connection, job_id: str, circuit_hash: str, config: JobConfig) -> None:
-    name = connection.execute(
-        sa.select(circuits.c.name).where(circuits.c.hash == circuit_hash)
-    ).scalar_one_or_none()
-    if name is None:
-        raise NotFound(f"no circuit version {circuit_hash!r} is on record; save the circuit first")
+def _insert(
+    connection: Connection, job_id: str, circuit: Circuit, config: JobConfig, message: str
+) -> None:
     row: dict[str, Any] = {
         "id": job_id,
-        "circuit_name": name,
-        "circuit_hash": circuit_hash,
+        "circuit_name": circuit.name,
+        "circuit_hash": save(connection, circuit),
         "config": config.model_dump(mode="json"),
         "state": JobState.QUEUED,
         "wanted_state": WantedState.RUN,
         "simulations": 0,
-        "message": "",
+        "message": message,
         "created_at": now(connection),
         "version": 1,
         "epoch": 0,

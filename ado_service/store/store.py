@@ -31,7 +31,7 @@ class Store:
 
     Example:
         >>> with Store.open("sqlite:///designs.db") as store:  # doctest: +SKIP
-        ...     job, _ = store.jobs.create(store.circuits.save(circuit), JobConfig())
+        ...     job, _ = store.jobs.create(circuit, JobConfig())
     """
 
     def __init__(self, database: Database) -> None:

@@ -18,6 +18,8 @@ from ado_service.store.lease_record import Lease
 from ado_service.store.tables import transcripts
 from ado_service.store.transcript_record import LlmTotals, NewTranscript, TranscriptRecord
 
+_SUMMED = ("calls", "prompt_tokens", "completion_tokens", "cost", "seconds", "accepted")
+
 
 class Transcripts:
     """What was said to LLMs and what came of it. Safe to use from any thread.
@@ -92,19 +94,30 @@ class Transcripts:
             .order_by(transcripts.c.turn)
         )
 
-    def totals(self, job_id: str) -> LlmTotals:
-        """What the job's turns came to together; all zero without any."""
-        turns = self.of_job(job_id)
-        return LlmTotals(
-            turns=len(turns),
-            calls=sum(turn.calls for turn in turns),
-            prompt_tokens=sum(turn.prompt_tokens for turn in turns),
-            completion_tokens=sum(turn.completion_tokens for turn in turns),
-            cost=sum(turn.cost for turn in turns),
-            seconds=sum(turn.seconds for turn in turns),
-            accepted=sum(turn.accepted or 0 for turn in turns),
-            rejected=sum(len(turn.rejected) for turn in turns),
+    def page(self, job_id: str, last_turn: int = -1, limit: int = 50) -> list[TranscriptRecord]:
+        """The job's turns beyond `last_turn`, in order, `limit` at most."""
+        return self._select(
+            sa.select(transcripts)
+            .where(transcripts.c.job_id == job_id, transcripts.c.turn > last_turn)
+            .order_by(transcripts.c.turn)
+            .limit(limit)
         )
+
+    def totals(self, job_id: str) -> LlmTotals:
+        """What the job's turns came to together; all zero without any.
+
+        Prompts and replies are not read: the loop asks before each turn.
+        """
+        of_job = transcripts.c.job_id == job_id
+        summed = [sa.func.coalesce(sa.func.sum(transcripts.c[name]), 0) for name in _SUMMED]
+        with self._database.read() as connection:
+            turns, *sums = connection.execute(
+                sa.select(sa.func.count(), *summed).where(of_job)
+            ).one()
+            rejected = connection.execute(sa.select(transcripts.c.rejected).where(of_job))
+            refusals = sum(len(reasons) for reasons in rejected.scalars())
+        totals = dict(zip(_SUMMED, sums, strict=True))
+        return LlmTotals(turns=turns, rejected=refusals, **totals)
 
     def _select(self, query: sa.Select[Any]) -> list[TranscriptRecord]:
         with self._database.read() as connection:

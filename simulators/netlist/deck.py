@@ -16,6 +16,7 @@ from simulators.netlist.rules import ANALYSES, check_cards
 
 _LEFT_OUT = frozenset({".temp", ".end", ".save", ".meas", ".measure"})
 _LINE = re.compile(r"(?:netlist line no\.|error on line)\s*(\d+)", re.IGNORECASE)
+_INSTANCE = re.compile(r"\b[a-z]\.(?:x\w*\.)+(\w+)")
 _TOLERANCE = 1e-6  # degrees Celsius
 _WORDS = frozenset({"time", "temper", "hertz"})
 
@@ -68,7 +69,8 @@ class Deck:
         """The card that ngspice complains of; None when it names none.
 
         Args:
-            message: what ngspice said: `Error on line 12`, or the text of the card.
+            message: what ngspice said: `Error on line 12`, the text of the card, or the name of
+                its instance in a subcircuit, `r.xdut.rz`.
             numbers: how many lines `numbers` gave.
         """
         match = _LINE.search(message)
@@ -76,7 +78,10 @@ class Deck:
         if 0 <= place < len(self.cards):
             return self.cards[place]
         said = " ".join(message.lower().split())
-        return next((card for card in self.cards if " ".join(card.words).lower() in said), None)
+        whole = (card for card in self.cards if " ".join(card.words).lower() in said)
+        inner = {match[1] for match in _INSTANCE.finditer(said)}
+        named = (card for card in self.cards if card.keyword in inner)
+        return next(whole, None) or next(named, None)
 
 
 def build_decks(circuit: Circuit) -> list[Deck]:

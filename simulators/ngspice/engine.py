@@ -101,10 +101,10 @@ class Engine:
         return values
 
     def _measured(self, name: str, command: str) -> float | None:
-        said = len(self._library.log)
+        self._library.log.clear()
         self._library.command(command)
         # After a failure the name may still mean something else, such as the constant `c`.
-        if any("failed" in line for line in self._library.log[said:]):
+        if any("failed" in line for line in self._library.log):
             return None
         value = self._library.number(name)
         return value if value is not None and math.isfinite(value) else None

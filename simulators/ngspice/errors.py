@@ -2,12 +2,14 @@
 
     SimulatorError
     ├── LibraryMissingError    libngspice is not installed
+    ├── HostStartError         a host process does not start on this machine
     ├── LibraryExitError       ngspice gave up; its process is of no more use   (host only)
     ├── HostTimeoutError       a task outlasted its time                        (pool only)
     ├── HostDiedError          a host ended in mid-task                         (pool only)
     └── SimulatorClosedError   the simulator was closed
 
-Callers of `NgspiceSimulator` meet the first and the last; the others become failure kinds.
+Callers of `NgspiceSimulator` meet the first two and the last: they are this machine's fault, or the
+caller's, and no design's. The others become failure kinds.
 """
 
 
@@ -17,6 +19,10 @@ class SimulatorError(RuntimeError):
 
 class LibraryMissingError(SimulatorError):
     """libngspice is not installed; the message says how to install it."""
+
+
+class HostStartError(SimulatorError):
+    """A host process does not start; the message has what it said."""
 
 
 class LibraryExitError(SimulatorError):

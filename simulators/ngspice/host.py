@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import sys
 import tempfile
 import threading
@@ -20,6 +21,9 @@ from simulators.ngspice.job import Answer, BenchReply, BenchTemplate, Ready, Run
 from simulators.ngspice.library import NgspiceLibrary
 from simulators.result import FailureKind
 
+_MEMORY = 4 << 30
+"""Address space of a host, bytes: a deck of hundreds of devices needs a tenth."""
+
 
 def main() -> None:
     """Serve until standard input ends."""
@@ -27,6 +31,7 @@ def main() -> None:
     # Given, not asked for: a parent killed while we start would leave us to somebody else.
     _end_with_parent(int(sys.argv[1]))
     _stand_nowhere()
+    _limit()
     try:
         library = NgspiceLibrary()
     except LibraryMissingError as error:
@@ -54,13 +59,22 @@ def _run(engine: Engine, benches: list[BenchTemplate], task: Run) -> Answer:
         try:
             reply = engine.run(bench, deck["lines"])
         except LibraryExitError as error:
-            message = f"{bench['name']}: ngspice gave up: {error}"
-            reply = BenchReply(measures={}, devices={}, failure=refused, message=message)
+            reply = _gave_up(bench["name"], str(error))
             return Answer(decks=[*replies, reply], gone=True)
         replies.append(reply)
         if reply["failure"] == refused:
             break
     return Answer(decks=replies, gone=False)
+
+
+def _gave_up(name: str, said: str) -> BenchReply:
+    """Why ngspice ended itself: a netlist that it cannot read, or memory that it lacks."""
+    if "can't allocate" in said:
+        kind, why = FailureKind.SIMULATOR_CRASH, f"over {_MEMORY >> 30} GiB of memory wanted"
+    else:
+        kind, why = FailureKind.BAD_NETLIST, "ngspice gave up"
+    message = f"{name}: {why}: {said}"
+    return BenchReply(measures={}, devices={}, failure=kind.value, message=message)
 
 
 def _say(answers: IO[str], message: Ready | Answer) -> None:
@@ -88,6 +102,18 @@ def _stand_nowhere() -> None:
     os.chdir(folder)
     os.rmdir(folder)  # noqa: PTH106 - a Path would say no more
     os.environ["HOME"] = os.environ["SPICE_SCRIPTS"] = os.path.join(folder, "none")  # noqa: PTH118
+
+
+def _limit() -> None:
+    """A runaway simulation ends this process, not the machine; no file grows, no core is left."""
+    for kind, most in (
+        (resource.RLIMIT_AS, _MEMORY),
+        (resource.RLIMIT_FSIZE, 0),
+        (resource.RLIMIT_CORE, 0),
+    ):
+        hard = resource.getrlimit(kind)[1]
+        allowed = most if hard == resource.RLIM_INFINITY else min(most, hard)
+        resource.setrlimit(kind, (allowed, allowed))
 
 
 def _end_with_parent(parent: int) -> None:

@@ -15,6 +15,7 @@ from typing import IO, Any
 
 from simulators.ngspice.errors import (
     HostDiedError,
+    HostStartError,
     HostTimeoutError,
     LibraryMissingError,
     SimulatorClosedError,
@@ -23,6 +24,8 @@ from simulators.ngspice.job import Answer, BenchNumbers, BenchTemplate, Load, Re
 
 _START_SECONDS = 60.0
 """A host's time to say that it is ready: imports can be slow on a loaded machine."""
+_LAST_WORDS = 500
+"""Characters kept of what a host said on standard error."""
 _KEPT = ("PATH", "LD_LIBRARY_PATH", "LANG", "TMPDIR", "ADO_LIBNGSPICE")
 
 
@@ -40,6 +43,7 @@ class HostProcess:
         self._process: subprocess.Popen[str] | None = None
         self._lock = threading.Lock()
         self._ended = False
+        self._last_words = ""
         self.version = "ngspice"
 
     @property
@@ -55,6 +59,7 @@ class HostProcess:
             HostTimeoutError: it took longer; the host was killed.
             HostDiedError: the host crashed.
             LibraryMissingError: the host has no libngspice.
+            HostStartError: the host does not start.
             SimulatorClosedError: `end` was called.
         """
         process = self._process or self._start()
@@ -81,13 +86,24 @@ class HostProcess:
                 raise SimulatorClosedError("the simulator was closed; open a new one")
             self._process = _spawn()
         process = self._process
-        ready: Ready = self._ask(process, None, _START_SECONDS)
+        ready = self._ready(process)
         if ready["missing"]:
             self._drop()
             raise LibraryMissingError(ready["missing"])
         self.version = ready["version"]
         self._ask(process, Load(op="load", benches=self._benches), None)
         return process
+
+    def _ready(self, process: subprocess.Popen[str]) -> Ready:
+        """The host's first word. One that does not come is no design's fault."""
+        try:
+            ready: Ready = self._ask(process, None, _START_SECONDS)
+        except HostTimeoutError as error:
+            problem = f"a simulator host was not ready within {_START_SECONDS:g} s"
+            raise HostStartError(f"{problem}; is the machine overloaded?") from error
+        except HostDiedError as error:
+            raise HostStartError(f"a simulator host does not start: {self._last_words}") from error
+        return ready
 
     def _ask(
         self, process: subprocess.Popen[str], message: Load | Run | None, seconds: float | None
@@ -117,7 +133,8 @@ class HostProcess:
             return
         process.kill()
         process.wait()
-        for pipe in (process.stdin, process.stdout):
+        self._last_words = _pipe(process.stderr).read()[-_LAST_WORDS:].strip() or "it said nothing"
+        for pipe in (process.stdin, process.stdout, process.stderr):
             if pipe is not None:
                 with contextlib.suppress(OSError):
                     pipe.close()
@@ -129,7 +146,7 @@ def _spawn() -> subprocess.Popen[str]:
         [sys.executable, "-P", "-m", "simulators.ngspice.host", str(os.getpid())],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,  # what it says before it stands on its own feet
         env=_environment(),
         text=True,
         process_group=0,  # Ctrl-C is for us, not for the hosts

@@ -27,6 +27,9 @@ vector_info* ngGet_Vec_Info(char*);
 char** ngSpice_AllPlots(void);
 """)
 
+_LOG_LINES = 2_000
+"""Lines kept of what ngspice prints, the latest ones."""
+
 
 class NgspiceLibrary:
     """libngspice, loaded once in this process.
@@ -114,6 +117,8 @@ class NgspiceLibrary:
         return words[0] if words else "ngspice"
 
     def _on_text(self, text: Any, _ident: int, _user: Any) -> int:
+        if len(self.log) >= _LOG_LINES:  # one warning a time step would fill the memory
+            del self.log[: _LOG_LINES // 2]
         self.log.append(_text(text))
         return 0
 

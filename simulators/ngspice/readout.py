@@ -12,6 +12,7 @@ from simulators.regions import device_point
 from simulators.result import CornerResult, FailureKind, SimulationResult
 
 _GRAVITY = (
+    FailureKind.SIMULATOR_CRASH,
     FailureKind.BAD_NETLIST,
     FailureKind.NO_CONVERGENCE,
     FailureKind.MEASURE_FAILED,

@@ -141,6 +141,7 @@ BROKEN = {
     "unknown metric": ("circuit.yaml", "{metric: gain,", "{metric: gian,", "gian"),
     "syntax error": ("amplifier.cir", "mp1 n1   n1  vdd vdd pch", "mp1 n1 n1", "mp1"),
     "missing model": ("amplifier.cir", "mn1 n1   inn nt  vss nch", "mn1 n1 inn nt vss nf", "nf"),
+    "unknown parameter": ("amplifier.cir", "rz  nz   n2  {r1}", "rz nz n2 {r1} zork=1", "zork"),
     "unknown element": ("amplifier.cir", "cc  out", "acc out", "acc"),
 }  # fmt: skip
 
@@ -208,8 +209,35 @@ def test_ctrl_c_pauses_and_resume_goes_on(tmp_path: Path) -> None:
     listed = answer(ado(tmp_path, "jobs", job_id, "--cancel"))
     assert listed["state"] == "cancelled"
     again = ado(tmp_path, "run", "--resume", job_id)
-    assert again.returncode == 1
+    assert again.returncode == 2
     assert "cancelled" in again.stderr
+
+
+def test_resume_takes_over_from_a_run_that_was_killed(tmp_path: Path) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "ado_service.cli", "run", "two_stage_amplifier",
+         "--budget", "400", "--method", "random", "--json"],
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        env=environment(tmp_path, ADO_LEASE_SECONDS="2"), cwd=tmp_path,
+    )  # fmt: skip
+    wait_for_simulations(tmp_path, 20)
+    process.kill()
+    process.wait()
+    with written(tmp_path) as store:
+        job_id = store.jobs.page().items[0].id
+    # At once: the lease of the killed run still holds.
+    found = answer(ado(tmp_path, "run", "--resume", job_id, "--json", ADO_LEASE_SECONDS="2"))
+    assert (found["state"], found["simulations"]) == ("finished", 400)
+    with written(tmp_path) as store:
+        assert [one.index for one in store.designs.of_job(job_id)] == list(range(400))
+
+
+def test_an_output_folder_that_cannot_be_is_said_before_the_job(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    run = ado(tmp_path, "run", "two_stage_amplifier", "--method", "random", "--out", "file/out")
+    assert run.returncode == 1
+    assert "folder that can be written" in run.stderr
+    assert not (tmp_path / "ado.db").exists()
 
 
 def wait_for_simulations(folder: Path, count: int) -> None:

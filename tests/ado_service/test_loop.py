@@ -7,12 +7,12 @@ from itertools import pairwise
 
 import pytest
 
+from ado_service.job_config import JobConfig, Method, Start
 from ado_service.ledger import Entry, MemoryLedger, Stopped
 from ado_service.loop import Loop, derive_seed
 from ado_service.proposers.gp import GPProposer
 from ado_service.proposers.protocol import History, Observation
 from ado_service.stages import Stages
-from ado_service.store.job_config import JobConfig, Method, Start
 from circuits.definition import Circuit
 from circuits.loader import load_circuit
 from circuits.spec import Spec

@@ -25,6 +25,14 @@ def _clean(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
 
 
+def write_own(text: str) -> Path:
+    """The user's own file."""
+    own = Path(os.environ["XDG_CONFIG_HOME"]) / "ado" / "config.toml"
+    own.parent.mkdir(parents=True, exist_ok=True)
+    own.write_text(text)
+    return own
+
+
 def refused(**overrides: object) -> str:
     with pytest.raises(SettingsError) as caught:
         load_settings(**overrides)
@@ -49,7 +57,7 @@ def test_the_database_follows_the_data_folder(tmp_path: Path) -> None:
 def test_arguments_win_over_the_environment_and_that_over_the_file(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    Path("ado.toml").write_text(f"port = 1\nlease_seconds = 40\nprocesses = 2\n{PROFILE}")
+    write_own(f"port = 1\nlease_seconds = 40\nprocesses = 2\n{PROFILE}")
     monkeypatch.setenv("ADO_PORT", "2")
     monkeypatch.setenv("ADO_PROCESSES", "3")
     monkeypatch.setenv("ADO_LLM_PROFILES__fast__TEMPERATURE", "0.9")
@@ -65,21 +73,25 @@ def test_profiles_can_be_json_in_a_variable(monkeypatch: pytest.MonkeyPatch) -> 
     assert load_settings().llm_profiles["a"].base_url == "http://h/v1"
 
 
-def test_the_file_is_found_where_it_is_said_here_or_with_the_user(
+def test_the_file_is_found_where_it_is_said_or_with_the_user(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     assert config_file() is None
-    own = tmp_path / "config" / "ado" / "config.toml"
-    own.parent.mkdir(parents=True)
-    own.write_text("port = 1")
+    own = write_own("port = 1")
     assert config_file() == own
-    Path("ado.toml").write_text("port = 2")
-    assert load_settings().port == 2
+    assert load_settings().port == 1
     (tmp_path / "other.toml").write_text("port = 3")
     monkeypatch.setenv("ADO_CONFIG", str(tmp_path / "other.toml"))
     assert load_settings().port == 3
     monkeypatch.setenv("ADO_CONFIG", "nowhere.toml")
     assert "ADO_CONFIG names nowhere.toml" in refused()
+
+
+@pytest.mark.parametrize("name", ["ado.toml", "config.toml", ".env"])
+def test_no_file_of_the_working_directory_is_read(name: str) -> None:
+    Path(name).write_text("ADO_PORT=1\n" if name == ".env" else f"port = 1\n{PROFILE}")
+    assert config_file() is None
+    assert (load_settings().port, load_settings().llm_profiles) == (8765, {})
 
 
 def test_a_wrong_variable_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -89,10 +101,10 @@ def test_a_wrong_variable_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_wrong_file_is_named() -> None:
-    Path("ado.toml").write_text("prot = 1")
-    assert refused() == "prot: there is no such setting; remove it or correct its name [ado.toml]"
-    Path("ado.toml").write_text("port = = 1")
-    assert "ado.toml: " in refused()
+    own = write_own("prot = 1")
+    assert refused() == f"prot: there is no such setting; remove it or correct its name [{own}]"
+    write_own("port = = 1")
+    assert f"{own}: " in refused()
     assert "correct the TOML file" in refused()
 
 
@@ -106,12 +118,12 @@ def test_broken_json_in_a_variable_is_named(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_a_default_without_profile_is_refused() -> None:
-    Path("ado.toml").write_text(f'default_llm = "best"\n{PROFILE}')
+    write_own(f'default_llm = "best"\n{PROFILE}')
     assert "'best', which is no profile; known are: fast" in refused()
 
 
 def test_a_key_in_a_profile_is_refused_and_not_repeated() -> None:
-    Path("ado.toml").write_text(f'{PROFILE}api_key = "sk-secret-1"\n')
+    write_own(f'{PROFILE}api_key = "sk-secret-1"\n')
     message = refused()
     assert "llm_profiles.fast.api_key" in message
     assert "api_key_env" in message

@@ -3,6 +3,7 @@ from __future__ import annotations
 import contextlib
 import os
 import time
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -136,6 +137,18 @@ def test_deep_and_long_yaml_is_refused_at_once(tmp_path: Path) -> None:
 )  # fmt: skip
 def test_netlist_files(tmp_path: Path, files: dict[str, str | bytes], message: str) -> None:
     assert message in refused(tmp_path, **files)
+
+
+def test_an_endless_file_is_not_read_to_its_end(tmp_path: Path) -> None:
+    path = folder(tmp_path)
+    with (path / "ac.cir").open("ab") as file:
+        file.truncate(100_000_000)
+    tracemalloc.start()
+    with pytest.raises(CircuitError, match="over 4000000 bytes long"):
+        load_circuit(path)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 20_000_000
 
 
 def test_include_circles_end_here_and_are_told_by_the_check(tmp_path: Path) -> None:

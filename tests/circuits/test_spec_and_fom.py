@@ -6,7 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from circuits.fom import Verdict, judge
-from circuits.loader import load_circuit
+from circuits.loader import library_names, load_circuit
 from circuits.spec import Direction, Spec, SpecSet
 
 GAIN = Spec(
@@ -48,6 +48,32 @@ def test_met_and_term(spec: Spec, value: float | None, met: bool, term: float) -
 def test_refused_spec(fields: dict[str, object]) -> None:
     with pytest.raises(ValidationError):
         Spec.model_validate(GAIN.model_dump() | fields)
+
+
+@pytest.mark.parametrize(
+    ("spec", "fields", "worst"),
+    [
+        (GAIN, {"penalty": 1.0}, 1.0),
+        (GAIN, {"penalty": 1.25, "threshold": 90}, 1.25),  # clipped
+        (GAIN, {"penalty": -1.0, "threshold": -60}, -1.0),
+        (POWER, {"penalty": -1.0}, -1.0),
+        (POWER, {"penalty": -2.67, "threshold": 90}, -3.0),
+    ],
+)
+def test_a_failed_spec_never_pays(spec: Spec, fields: dict[str, float], worst: float) -> None:
+    with pytest.raises(ValidationError, match=f"is not below {worst:g}, .* lower the penalty"):
+        Spec.model_validate(spec.model_dump() | fields)
+    just_below = spec.model_dump() | fields | {"penalty": worst - 1e-9}
+    assert Spec.model_validate(just_below).penalty < worst
+
+
+@pytest.mark.parametrize("name", library_names())
+def test_failing_a_spec_of_the_library_never_pays(name: str) -> None:
+    specs = [spec for one in load_circuit(name).spec_sets for spec in one.specs]
+    for spec in specs:
+        sign = 1 if spec.direction is Direction.ABOVE else -1
+        just = spec.threshold + sign * 1e-9 * abs(spec.threshold)
+        assert spec.penalty < spec.term(just)
 
 
 def test_spec_set() -> None:

@@ -6,7 +6,7 @@ from simulators.result import CornerResult, SimulationResult
 
 SPECS = (
     Spec(metric="gain", direction=Direction.ABOVE, threshold=1, norm=1, weight=1, penalty=-1),
-    Spec(metric="power", direction=Direction.BELOW, threshold=1, norm=1, weight=-1, penalty=-1),
+    Spec(metric="power", direction=Direction.BELOW, threshold=1, norm=1, weight=-1, penalty=-2),
 )
 
 

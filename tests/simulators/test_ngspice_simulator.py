@@ -5,6 +5,7 @@ import math
 import os
 import random
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -21,7 +22,7 @@ from circuits.definition import Circuit, Corner
 from circuits.folder import LIBRARY
 from circuits.loader import library_names, load_circuit
 from simulators.check import starting_design
-from simulators.ngspice.errors import LibraryMissingError, SimulatorClosedError
+from simulators.ngspice.errors import HostStartError, LibraryMissingError, SimulatorClosedError
 from simulators.ngspice.export import sized_netlists
 from simulators.ngspice.simulator import NgspiceSimulator
 from simulators.result import FailureKind, SimulationResult
@@ -253,7 +254,7 @@ def test_a_transient_without_end_is_killed_at_its_limit() -> None:
 
 
 def test_after_a_time_out_the_next_design_works() -> None:
-    text = DIVIDER + "c1 out 0 1p\n.tran {1e-15*(r-999)**3} 1e-6\n"
+    text = DIVIDER + "c1 out 0 1p\n.tran {1e-13*(r-999)**3} 1e-6\n"
     with NgspiceSimulator(circuit(text), processes=1, time_limit=0.5) as simulator:
         slow, fast = simulator.run([{"r": 1e3}, {"r": 1e4}])
     assert slow.failure is FailureKind.TIMEOUT
@@ -545,3 +546,32 @@ def until(condition: object, seconds: float = 5) -> None:
     while not condition():
         assert time.monotonic() < deadline, "it never came"
         time.sleep(0.02)
+
+
+def test_a_host_that_does_not_start_is_no_designs_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LD_LIBRARY_PATH", os.environ.get("LD_LIBRARY_PATH", ""))
+    monkeypatch.setattr(sys, "executable", shutil.which("false"))
+    with (
+        NgspiceSimulator(circuit(DIVIDER), processes=1) as simulator,
+        pytest.raises(HostStartError, match="does not start"),
+    ):
+        simulator.run([{"r": 1e3}])
+
+
+def test_a_deck_beyond_the_memory_limit_is_a_crash_and_no_bad_netlist() -> None:
+    text = DIVIDER + "c1 out 0 1p\n.tran {1e-15*(r-999)**3} 1e-6\n"
+    with NgspiceSimulator(circuit(text), processes=1, time_limit=20) as simulator:
+        huge, fine = simulator.run([{"r": 1e3}, {"r": 1e4}])
+    assert huge.failure is FailureKind.SIMULATOR_CRASH
+    assert "memory" in huge.message
+    assert fine.failure is None
+
+
+def test_a_runaway_simulation_hits_the_memory_limit_of_its_host() -> None:
+    with NgspiceSimulator(circuit(DIVIDER), processes=1) as simulator:
+        simulator.run([{"r": 1e3}])
+        [pid] = simulator.host_pids()
+        limits = Path(f"/proc/{pid}/limits").read_text()
+    assert re.search(r"Max address space +4294967296", limits)
+    assert re.search(r"Max file size +0", limits)
+    assert re.search(r"Max core file size +0", limits)

@@ -30,7 +30,7 @@ _SPEC = st.fixed_dictionaries(
 )
 _FIELDS = """
     spec_set budget initial batch seed llm demonstrations top_k start stop_when_feasible time_limit
-    colour
+    replay colour
 """.split()
 _JOB = st.fixed_dictionaries(
     {"circuit": st.sampled_from(["two_stage_amplifier"]) | _JSON},

@@ -45,3 +45,13 @@ def test_without_ngspice_it_is_not_ready(
 ) -> None:
     monkeypatch.setenv("ADO_LIBNGSPICE", str(tmp_path / "libngspice.so"))
     assert "ngspice" in problem(live.client.get("/v1/readyz"), 503, "not-ready")["detail"]
+
+
+def test_ngspice_may_be_installed_while_the_server_runs(
+    live: Live, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("ADO_LIBNGSPICE", raising=False)
+    monkeypatch.setattr("ctypes.util.find_library", lambda name: None)
+    assert "ngspice" in problem(live.client.get("/v1/readyz"), 503, "not-ready")["detail"]
+    monkeypatch.setattr("ctypes.util.find_library", lambda name: f"lib{name}.so")
+    assert live.get("/v1/readyz")["checks"]["ngspice"] == "ok"

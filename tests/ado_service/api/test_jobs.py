@@ -46,12 +46,8 @@ def test_a_new_job_is_accepted(live: Live) -> None:
 def test_the_same_key_and_body_is_the_same_job(live: Live) -> None:
     headers = {"Idempotency-Key": "once"}
     first = live.client.post("/v1/jobs", json=BODY, headers=headers)
-    # The same job in other words: another order of names, a default spelled out.
-    again = live.client.post(
-        "/v1/jobs",
-        json={"budget": 6, "seed": 1, "method": "random", "circuit": "two_stage_amplifier"},
-        headers=headers,
-    )
+    # The same job in another order.
+    again = live.client.post("/v1/jobs", json=dict(reversed(BODY.items())), headers=headers)
     assert (first.status_code, again.status_code) == (202, 202)
     assert again.json() == first.json()
     assert again.headers["location"] == first.headers["location"]
@@ -65,6 +61,14 @@ def test_the_same_key_and_another_body_is_refused(live: Live) -> None:
     document = problem(other, 422, "idempotency-conflict")
     assert document["errors"][0]["location"] == "header"
     assert document["errors"][0]["pointer"] == "/Idempotency-Key"
+
+
+def test_the_servers_llm_and_none_are_two_requests(with_llm: Live) -> None:
+    headers = {"Idempotency-Key": "default-or-none"}
+    body = {"circuit": "two_stage_amplifier"}
+    assert with_llm.client.post("/v1/jobs", json=body, headers=headers).status_code == 202
+    other = with_llm.client.post("/v1/jobs", json={**body, "llm": None}, headers=headers)
+    problem(other, 422, "idempotency-conflict")
 
 
 def test_a_refused_job_does_not_use_up_its_key(live: Live) -> None:
@@ -93,6 +97,7 @@ def test_many_requests_at_once_make_one_job(live: Live) -> None:
         ({"llm": None}, None),
         ({"llm": "house"}, "house"),
         ({"method": "gp-bo"}, None),
+        ({"method": "llm"}, "house"),
     ],
 )
 def test_a_job_gets_the_servers_llm_unless_it_says_otherwise(
@@ -100,6 +105,14 @@ def test_a_job_gets_the_servers_llm_unless_it_says_otherwise(
 ) -> None:
     answer = with_llm.client.post("/v1/jobs", json={"circuit": "two_stage_amplifier", **body})
     assert answer.json()["config"]["llm"] == llm
+
+
+@pytest.mark.parametrize("asked", [{"method": "llm"}, {"start": "llm"}])
+def test_null_is_no_llm(with_llm: Live, asked: dict[str, str]) -> None:
+    body = {"circuit": "two_stage_amplifier", "llm": None, **asked}
+    document = problem(with_llm.client.post("/v1/jobs", json=body), 422, "invalid-request")
+    assert document["errors"][0]["pointer"] == "/llm"
+    assert "nobody to ask" in document["errors"][0]["detail"]
 
 
 def test_jobs_are_listed_each_once(live: Live) -> None:

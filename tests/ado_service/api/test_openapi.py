@@ -11,6 +11,12 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
+from ado_service.api.design import Design
+from ado_service.api.event import Event
+from ado_service.api.examples import EXAMPLES
+from ado_service.api.job import Job
+from ado_service.api.transcripts import Turn
+from ado_service.job_config import JobConfig
 from tests.ado_service.api.live import Live
 
 SNAPSHOT = Path(__file__).with_name("openapi.json")
@@ -95,6 +101,14 @@ def test_examples_fit_their_schemas(described: dict[str, Any]) -> None:
             _schema(described, body["schema"]).validate(example["value"])
             count += 1
     assert count >= 8
+
+
+def test_examples_show_what_is_really_there() -> None:
+    assert set(EXAMPLES["Job"]["config"]) == set(JobConfig.model_fields)
+    for name, shown in {"Job": Job, "Design": Design, "Turn": Turn, "Event": Event}.items():
+        assert set(EXAMPLES[name]) == set(shown.model_fields)
+    devices = [device for device in EXAMPLES["Design"]["regions"] if device.startswith("xdut.")]
+    assert not devices, "the store keeps devices without the instance of the circuit"
 
 
 @pytest.mark.parametrize("example", ["random", "gp-bo"])

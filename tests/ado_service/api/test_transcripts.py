@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from ado_service.store.lease_record import Lease
 from ado_service.store.transcript_record import NewTranscript, TranscriptMessage
 from tests.ado_service.api.live import Live
@@ -26,6 +28,14 @@ def test_turns_are_shown_in_order_each_once(live: Live) -> None:
     assert (turns[0]["accepted"], turns[0]["rejected"]) == (1, ["too wide"])
     assert turns[1]["accepted"] is None
     assert turns[2]["messages"][0]["content"].startswith("size it <b>2</b>")
+
+
+def test_a_page_reads_no_more_turns_than_it_shows(
+    live: Live, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = f"/v1/jobs/{_talk(live, 5).job_id}/transcript"
+    monkeypatch.setattr(live.service.store.transcripts, "of_job", lambda *_: pytest.fail("all"))
+    assert [turn["turn"] for turn in live.get(path, limit=2)["items"]] == [0, 1]
 
 
 def test_a_job_without_an_llm_said_nothing(live: Live) -> None:

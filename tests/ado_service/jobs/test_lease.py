@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 
 import pytest
+from structlog.testing import capture_logs
 
 from ado_service.jobs.lease import LeaseKeeper
 from ado_service.store.errors import DatabaseUnavailable, LeaseLost
@@ -62,6 +63,17 @@ def test_a_lost_lease_is_told_at_once() -> None:
     with LeaseKeeper(ledger, _LEASE, 0.15) as keeper:
         assert keeper.lost.wait(10)
     assert len(ledger.asked) == 2
+
+
+def test_what_happens_to_a_lease_is_logged_with_its_job() -> None:
+    answers = {2: DatabaseUnavailable("hiccup"), 3: LeaseLost("another runs it")}
+    ledger = Ledger(answers.get)
+    with capture_logs() as logs, LeaseKeeper(ledger, _LEASE, 0.15) as keeper:
+        assert keeper.lost.wait(10)
+    assert [(log["event"], log["job"], log["detail"]) for log in logs] == [
+        ("lease_not_renewed", "job_a", "hiccup"),
+        ("lease_lost", "job_a", "another runs it"),
+    ]
 
 
 def test_a_hiccup_is_retried() -> None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from ado_service.job_config import JobConfig, Method
 from ado_service.jobs.lease import LeaseKeeper
 from ado_service.jobs.runner import NO_LLM, Runner
 from ado_service.jobs.submit import submit
@@ -16,11 +19,12 @@ from ado_service.jobs.summary import JobSummary, summarise
 from ado_service.jobs.worker import Worker
 from ado_service.llm.profile import LLMProfile
 from ado_service.settings import Settings
-from ado_service.store.design_record import DesignRecord
+from ado_service.store.design_record import DesignRecord, DesignState
 from ado_service.store.errors import LeaseLost
-from ado_service.store.job_config import JobConfig, Method
 from ado_service.store.job_record import JobState, WantedState
+from ado_service.store.lease_record import Lease
 from ado_service.store.store import Store
+from circuits.loader import load_circuit
 from tests import llm_server as llm
 from tests.llm_server import ScriptedLLM, Step
 
@@ -155,11 +159,6 @@ def test_without_a_profile_ado_llm_is_gp_bo_and_says_so(store: Store, tmp_path: 
     assert shares(store.designs.of_job(job_id)) == {0: Counter(random=5), 1: Counter(gp=5)}
 
 
-def _second_time() -> Callable[[], bool]:
-    asked = iter(range(100))
-    return lambda: next(asked) >= 1
-
-
 def test_a_resumed_job_repeats_no_llm_call_and_no_design(store: Store, tmp_path: Path) -> None:
     with ScriptedLLM() as server:
         settings = settings_for(tmp_path, server.base_url)
@@ -172,12 +171,13 @@ def test_a_resumed_job_repeats_no_llm_call_and_no_design(store: Store, tmp_path:
         while store.jobs.get(job.id).state is JobState.QUEUED:
             lease = store.leases.claim("flaky", 30, job.id)
             assert lease is not None
-            Runner(store, settings, drain=_second_time()).run(lease)
+            Runner(store, settings, drain=_after(1)).run(lease)
             runners += 1
         assert runners > 3
         assert len(server.requests) > calls
     again = store.designs.of_job(job.id)
     assert [design.index for design in again] == list(range(15))
+    assert all(design.state is DesignState.DONE for design in again)
     turns = store.transcripts.of_job(job.id)
     assert [turn.turn for turn in turns] == sorted({turn.turn for turn in turns})
     assert sum(turn.calls for turn in turns) == len(server.requests) - calls
@@ -267,3 +267,122 @@ def test_a_replayed_job_is_the_same_bit_for_bit_without_a_model(
     assert more.simulations == 20
     last = store.transcripts.of_job(longer)[-1]
     assert (last.failure, last.detail) == ("refused", "the replayed job has no turn 30")
+
+
+def test_a_runner_without_the_profile_goes_on_with_the_same_designs(
+    store: Store, tmp_path: Path
+) -> None:
+    with ScriptedLLM() as server:
+        settings = settings_for(tmp_path, server.base_url)
+        config = JobConfig(budget=15, llm="scripted")
+        job, _ = submit(store, settings, "two_stage_amplifier", config)
+        lease = store.leases.claim("with", 30, job.id)
+        assert lease is not None
+        Runner(store, settings, drain=_after(2)).run(lease)
+    before = store.designs.of_job(job.id)
+    assert 0 < len(before) < 15
+    lease = store.leases.claim("without", 30, job.id)
+    assert lease is not None
+    Runner(store, settings_for(tmp_path)).run(lease)
+    done = store.jobs.get(job.id)
+    assert (done.state, done.simulations) == (JobState.FINISHED, 15)
+    assert "goes on without an LLM" in done.message
+    after = store.designs.of_job(job.id)
+    assert [one.values for one in after[: len(before)]] == [one.values for one in before]
+    assert len(after) == 15
+
+
+def _after(stages: int) -> Callable[[], bool]:
+    """True from the loop's n-th question on; the stop watch asks from its own thread."""
+    asked = iter(range(10_000))
+
+    def drain() -> bool:
+        return threading.current_thread().name != "stop-watch" and next(asked) >= stages
+
+    return drain
+
+
+def test_a_hanging_simulation_is_ended_when_the_job_is_cancelled(
+    store: Store, tmp_path: Path
+) -> None:
+    slow = load_circuit("hysteresis_comparator")
+    ramp = slow.files["ramp.cir"].replace(".tran 20n 20u", ".tran 1p 20u 0 1p")
+    slow = slow.model_copy(update={"name": "slow", "files": slow.files | {"ramp.cir": ramp}})
+    settings = settings_for(tmp_path)
+    config = JobConfig(method=Method.RANDOM, time_limit=600)
+    job, _ = submit(store, settings, slow, config)
+    worker = Worker(store, settings)
+    worker.start()
+    while store.jobs.get(job.id).state is not JobState.RUNNING:
+        worker.wait(0.05)
+    worker.wait(1.0)
+    store.jobs.set_wanted_state(job.id, WantedState.CANCEL)
+    for _ in range(100):
+        if store.jobs.get(job.id).state.ended:
+            break
+        worker.wait(0.1)
+    assert store.jobs.get(job.id).state is JobState.CANCELLED
+    assert worker.stop(10)
+
+
+def test_a_machine_without_ngspice_hands_the_job_back(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = settings_for(tmp_path)
+    config = JobConfig(budget=6, method=Method.RANDOM)
+    job, _ = submit(store, settings, "two_stage_amplifier", config)
+    with monkeypatch.context() as patch:
+        patch.setenv("ADO_LIBNGSPICE", "/nonexistent.so")
+        lease = store.leases.claim("bare", 30, job.id)
+        assert lease is not None
+        fault = Runner(store, settings).run(lease)
+    assert fault is not None
+    assert "ADO_LIBNGSPICE" in fault
+    waiting = store.jobs.get(job.id)
+    assert (waiting.state, waiting.simulations) == (JobState.QUEUED, 0)
+    assert "libngspice" in waiting.message
+    lease = store.leases.claim("whole", 30, job.id)
+    assert lease is not None
+    assert Runner(store, settings).run(lease) is None
+    assert store.jobs.get(job.id).state is JobState.FINISHED
+
+
+def test_a_netlist_that_ngspice_refuses_fails_the_job_at_once(store: Store, tmp_path: Path) -> None:
+    sound = load_circuit("two_stage_amplifier")
+    text = sound.files["amplifier.cir"].replace("{r1}", "{r1} zork=1")
+    broken = sound.model_copy(
+        update={"name": "broken", "files": sound.files | {"amplifier.cir": text}}
+    )
+    settings = settings_for(tmp_path)
+    job, _ = submit(store, settings, broken, JobConfig(method=Method.RANDOM))
+    lease = store.leases.claim("test", 30, job.id)
+    assert lease is not None
+    Runner(store, settings).run(lease)
+    done = store.jobs.get(job.id)
+    assert (done.state, done.simulations) == (JobState.FAILED, 0)
+    assert "amplifier.cir:13" in done.message
+
+
+def test_a_worker_outlives_an_unexpected_error(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = settings_for(tmp_path)
+    claim = store.leases.claim
+    fails = iter([True, True])
+
+    def flaky(*arguments: Any, **named: Any) -> Lease | None:
+        if next(fails, False):
+            raise ZeroDivisionError("nobody expects it")
+        return claim(*arguments, **named)
+
+    monkeypatch.setattr(store.leases, "claim", flaky)
+    worker = Worker(store, settings)
+    worker.start()
+    config = JobConfig(budget=5, method=Method.RANDOM)
+    job, _ = submit(store, settings, "two_stage_amplifier", config)
+    for _ in range(150):
+        if store.jobs.get(job.id).state.ended:
+            break
+        worker.wait(0.1)
+    assert store.jobs.get(job.id).state is JobState.FINISHED
+    assert worker.stop(10)

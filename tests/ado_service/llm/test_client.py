@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from ado_service.llm.chat import ChatFailure, Message, Reply
 from ado_service.llm.client import OpenAIChat
@@ -105,6 +106,28 @@ def test_failures_are_named(step: Step, failure: ChatFailure, calls: int) -> Non
     assert reply.text == ""
     assert reply.detail
     assert reply.usage.calls == len(llm.requests) == calls
+
+
+def test_an_address_that_no_client_can_use_is_a_failure() -> None:
+    profile = LLMProfile(base_url="http://127.0.0.1:9/v1\0", model="none")
+    reply = OpenAIChat(profile).call(MESSAGES, SCHEMA)
+    assert reply.failure is ChatFailure.UNREACHABLE
+    assert "InvalidURL" in reply.detail
+
+
+def test_a_mistake_of_ours_is_a_failure_without_the_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> Reply:
+        raise ZeroDivisionError(f"with {KEY}")
+
+    monkeypatch.setenv("SCRIPTED_KEY", KEY)
+    monkeypatch.setattr("ado_service.llm.client._reply", broken)
+    with ScriptedLLM() as llm, capture_logs() as logs:
+        caller = chat(llm, api_key_env="SCRIPTED_KEY", concurrency=1)
+        replies = [caller.call(MESSAGES, SCHEMA) for _ in range(2)]
+    assert [reply.failure for reply in replies] == [ChatFailure.UNREACHABLE] * 2
+    assert replies[0].detail == "ZeroDivisionError: with ***"
+    assert logs[0]["event"] == "llm_call_failed"
+    assert KEY not in str(logs)
 
 
 def test_text_that_is_no_json_is_a_reply_all_the_same() -> None:

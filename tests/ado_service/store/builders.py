@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from ado_service.job_config import JobConfig
 from ado_service.store.design_record import DesignOutcome, DesignRecord, NewDesign
-from ado_service.store.job_config import JobConfig
 from ado_service.store.lease_record import Lease
 from ado_service.store.store import Store
 from circuits.definition import Circuit, Metric, Testbench
@@ -30,7 +30,7 @@ def circuit(name: str = "amplifier", title: str = "An amplifier") -> Circuit:
 
 def new_job(store: Store, **config: Any) -> str:
     """Id of a queued job."""
-    return store.jobs.create(store.circuits.save(circuit()), JobConfig(**config))[0].id
+    return store.jobs.create(circuit(), JobConfig(**config))[0].id
 
 
 def claimed(store: Store, owner: str = "runner", seconds: float = 60, **config: Any) -> Lease:

@@ -15,10 +15,10 @@ from typing import TypeVar
 import pytest
 import sqlalchemy as sa
 
+from ado_service.job_config import JobConfig
 from ado_service.store.design_record import DesignState
 from ado_service.store.engine import make_engine
 from ado_service.store.event_record import EventRecord
-from ado_service.store.job_config import JobConfig
 from ado_service.store.job_record import JobState, WantedState
 from ado_service.store.jobs import Idempotency
 from ado_service.store.lease_record import Lease
@@ -70,10 +70,8 @@ def test_no_job_is_claimed_twice(store: Store, database_url: str) -> None:
 
 
 def test_one_key_makes_one_job_however_many_ask_at_once(store: Store) -> None:
-    digest = store.circuits.save(circuit())
-
     def create() -> tuple[str, bool]:
-        job, created = store.jobs.create(digest, JobConfig(), Idempotency("key", "hash"))
+        job, created = store.jobs.create(circuit(), JobConfig(), Idempotency("key", "hash"))
         return job.id, created
 
     answers = _at_once(*[create] * 8)

@@ -63,12 +63,15 @@ def test_a_folder_is_no_database(tmp_path: Path) -> None:
         Store.open(f"sqlite:///{tmp_path}")
 
 
-def test_a_server_that_is_not_there_is_named_without_its_password() -> None:
+@pytest.mark.parametrize(
+    ("user", "query"), [("user:hunter2@", ""), ("user@", "?password=hunter2&application_name=ado")]
+)
+def test_a_server_that_is_not_there_is_named_without_its_password(user: str, query: str) -> None:
     with socket.socket() as listener:  # bound but not listening: connections are refused
         listener.bind(("127.0.0.1", 0))
         port = listener.getsockname()[1]
         with pytest.raises(DatabaseUnavailable, match=f"127.0.0.1:{port}/ado") as caught:
-            Store.open(f"postgresql://user:hunter2@127.0.0.1:{port}/ado")
+            Store.open(f"postgresql://{user}127.0.0.1:{port}/ado{query}")
     assert "hunter2" not in str(caught.value)
 
 

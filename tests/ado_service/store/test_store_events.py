@@ -6,6 +6,7 @@ import math
 
 import pytest
 
+from ado_service.store.event_record import EventKind
 from ado_service.store.store import Store
 from tests.ado_service.store.builders import claimed
 
@@ -23,6 +24,17 @@ def test_events_are_followed_by_their_ids(store: Store) -> None:
     assert ids == sorted(set(ids))
     assert store.events.after(lease.job_id, ids[-1]) == []
     assert {event.job_id for event in first + rest} == {lease.job_id}
+
+
+def test_events_of_one_kind_are_followed(store: Store) -> None:
+    lease = claimed(store)
+    for number in range(3):
+        store.events.append(lease, "design", {"index": number})
+        store.events.append(lease, "round", {"round": number})
+    first = store.events.after(lease.job_id, limit=2, kind="round")
+    rest = store.events.after(lease.job_id, first[-1].id, kind=EventKind.ROUND)
+    assert [event.data for event in first + rest] == [{"round": 0}, {"round": 1}, {"round": 2}]
+    assert store.events.after(lease.job_id, kind="nothing") == []
 
 
 def test_an_event_says_what_it_was_given(store: Store) -> None:

@@ -6,13 +6,13 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from ado_service.job_config import JobConfig, Method
 from ado_service.store.errors import (
     BadCursor,
     IdempotencyConflict,
     JobEnded,
     NotFound,
 )
-from ado_service.store.job_config import JobConfig, Method
 from ado_service.store.job_query import JobQuery
 from ado_service.store.job_record import JobState, WantedState
 from ado_service.store.jobs import Idempotency
@@ -21,13 +21,14 @@ from tests.ado_service.store.builders import GAIN, circuit, claimed, new_job
 
 
 def test_a_new_job_is_queued(store: Store) -> None:
-    digest = store.circuits.save(circuit())
     config = JobConfig(seed=2**63 - 1, specs=(GAIN,), method=Method.GP_BO, time_limit=0.1)
-    job, created = store.jobs.create(digest, config)
+    job, created = store.jobs.create(circuit(), config, message="as before")
     assert created
     assert job == store.jobs.get(job.id)
     assert job.config == config
-    assert (job.circuit_name, job.circuit_hash) == ("amplifier", digest)
+    assert (job.circuit_name, job.circuit_hash) == ("amplifier", circuit().content_hash)
+    assert store.circuits.get(job.circuit_hash).definition == circuit()
+    assert job.message == "as before"
     assert (job.state, job.wanted_state) == (JobState.QUEUED, WantedState.RUN)
     assert (job.simulations, job.best, job.simulations_to_all_specs) == (0, None, None)
     assert (job.started_at, job.finished_at, job.version) == (None, None, 1)
@@ -36,31 +37,41 @@ def test_a_new_job_is_queued(store: Store) -> None:
     assert [event.kind for event in store.events.after(job.id)] == ["created"]
 
 
-def test_a_job_needs_its_circuit(store: Store) -> None:
-    with pytest.raises(NotFound, match="no circuit version 'nothing'"):
-        store.jobs.create("nothing", JobConfig(), Idempotency("key", "hash"))
-    job, created = store.jobs.create(
-        store.circuits.save(circuit()), JobConfig(), Idempotency("key", "hash")
-    )
+def test_a_job_that_cannot_be_written_leaves_nothing_behind(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr("ado_service.store.jobs.record", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            store.jobs.create(circuit(), JobConfig(), Idempotency("key", "hash"))
+    assert store.circuits.newest() == []
+    job, created = store.jobs.create(circuit(), JobConfig(), Idempotency("key", "hash"))
     assert created, "the failed call must not have kept the key"
     assert store.jobs.page().items == (job,)
 
 
 def test_the_same_key_gives_the_same_job(store: Store) -> None:
-    digest = store.circuits.save(circuit())
-    first, created = store.jobs.create(digest, JobConfig(), Idempotency("key", "hash"))
-    again, created_again = store.jobs.create(digest, JobConfig(), Idempotency("key", "hash"))
+    first, created = store.jobs.create(circuit(), JobConfig(), Idempotency("key", "hash"))
+    again, created_again = store.jobs.create(circuit(), JobConfig(), Idempotency("key", "hash"))
     assert (created, created_again) == (True, False)
     assert again == first
     assert len(store.jobs.page().items) == 1
 
 
 def test_a_key_stands_for_one_request(store: Store) -> None:
-    digest = store.circuits.save(circuit())
-    store.jobs.create(digest, JobConfig(), Idempotency("key", "hash"))
+    store.jobs.create(circuit(), JobConfig(), Idempotency("key", "hash"))
     with pytest.raises(IdempotencyConflict, match="use a new key"):
-        store.jobs.create(digest, JobConfig(), Idempotency("key", "other"))
+        store.jobs.create(circuit("other"), JobConfig(), Idempotency("key", "other"))
     assert len(store.jobs.page().items) == 1
+    assert [one.name for one in store.circuits.newest()] == ["amplifier"]
+
+
+def test_a_key_is_looked_up(store: Store) -> None:
+    assert store.jobs.of_key(Idempotency("key", "hash")) is None
+    job, _ = store.jobs.create(circuit(), JobConfig(), Idempotency("key", "hash"))
+    assert store.jobs.of_key(Idempotency("key", "hash")) == job
+    with pytest.raises(IdempotencyConflict, match="use a new key"):
+        store.jobs.of_key(Idempotency("key", "other"))
 
 
 @pytest.mark.parametrize("job_id", ["job_none", "", "\0", "x" * 100_000])
@@ -133,7 +144,7 @@ def test_jobs_are_listed_newest_first_page_by_page(store: Store) -> None:
 
 def test_jobs_are_filtered_by_state_and_circuit(store: Store) -> None:
     queued, other = new_job(store), claimed(store).job_id
-    beta, _ = store.jobs.create(store.circuits.save(circuit("beta")), JobConfig())
+    beta, _ = store.jobs.create(circuit("beta"), JobConfig())
 
     def ids(**filters: str) -> list[str]:
         return [job.id for job in store.jobs.page(JobQuery.model_validate(filters)).items]

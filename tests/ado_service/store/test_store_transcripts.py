@@ -95,6 +95,29 @@ def test_turns_are_listed_in_order_and_summed(store: Store) -> None:
     assert totals.seconds == pytest.approx(1.0)
 
 
+def test_turns_are_read_page_by_page(store: Store) -> None:
+    lease, other = claimed(store), claimed(store)
+    for turn in (40, 3, 0, 12):
+        store.transcripts.put(lease, _turn(turn))
+    store.transcripts.put(other, _turn(5))
+    first = store.transcripts.page(lease.job_id, limit=2)
+    rest = store.transcripts.page(lease.job_id, first[-1].turn, limit=50)
+    assert [turn.turn for turn in first + rest] == [0, 3, 12, 40]
+    assert store.transcripts.page(lease.job_id, 40) == []
+    assert store.transcripts.page("job_none") == []
+
+
+def test_sums_read_no_prompts(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    lease = claimed(store)
+    store.transcripts.put(lease, _turn())
+
+    def unreadable(*_: object) -> None:
+        pytest.fail("a whole turn was read")
+
+    monkeypatch.setattr("ado_service.store.transcripts._record", unreadable)
+    assert store.transcripts.totals(lease.job_id).turns == 1
+
+
 def test_what_was_never_said_is_not_there(store: Store) -> None:
     assert store.transcripts.get("job_none", 0) is None
     assert store.transcripts.of_job("job_none") == []

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from ado_service.store.job_config import Demonstrations, JobConfig, Method, Start
+from ado_service.job_config import Demonstrations, JobConfig, Method, Start
 from tests.ado_service.store.builders import GAIN
 
 
@@ -31,13 +31,16 @@ def test_a_config_survives_json() -> None:
     [
         ({"initial": 6, "budget": 5, "batch": 1}, "initial: 6 .* lower initial or raise budget"),
         ({"batch": 6, "budget": 5}, "batch: 6 .* lower batch or raise budget"),
-        ({"method": "llm"}, "llm: method 'llm' .* name an LLM profile"),
-        ({"start": "llm"}, "llm: start 'llm' .* name an LLM profile"),
         ({"specs": (GAIN, GAIN)}, "specs: more than one spec on gain; keep one"),
         ({"budget": 0}, "budget"),
         ({"budget": 100_001}, "budget"),
+        ({"budget": 2_001}, "cube .* lower budget to 2000, or choose method 'random'"),
+        ({"budget": 2_001, "method": "gp-bo"}, "budget: 2001"),
+        ({"budget": 2_001, "method": "llm"}, "budget: 2001"),
         ({"initial": 0}, "initial"),
+        ({"initial": 257, "budget": 1000}, "initial"),
         ({"batch": 0}, "batch"),
+        ({"batch": 257, "budget": 1000}, "batch"),
         ({"seed": -1}, "seed"),
         ({"seed": 2**63}, "seed"),
         ({"specs": ()}, "specs"),
@@ -52,3 +55,16 @@ def test_a_config_survives_json() -> None:
 def test_what_makes_no_sense_is_refused(fields: dict[str, Any], message: str) -> None:
     with pytest.raises(ValidationError, match=message):
         JobConfig.model_validate(fields)
+
+
+def test_the_largest_jobs_are_taken() -> None:
+    assert JobConfig(budget=100_000, method=Method.RANDOM, initial=256, batch=256).batch == 256
+    assert JobConfig(budget=2_000).budget == 2_000
+
+
+def test_what_was_not_asked_for_gives_way_to_the_budget() -> None:
+    config = JobConfig(budget=3)
+    assert (config.initial, config.batch) == (3, 3)
+    assert config.model_fields_set == {"budget"}
+    assert JobConfig.model_validate(config.model_dump()) == config
+    assert JobConfig(budget=4, initial=2).batch == 4

@@ -5,12 +5,14 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Self
 
-from pydantic import Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from ado_service.store.record import Record
 from circuits.spec import Spec
 
 _LARGEST_SEED = 2**63 - 1
+_LARGEST_BUDGET = 100_000
+_LARGEST_GP_BUDGET = 2_000
+_LARGEST_BATCH = 256
 
 
 class Method(StrEnum):
@@ -42,15 +44,17 @@ class Start(StrEnum):
     RANDOM = "random"
 
 
-class JobConfig(Record):
+class JobConfig(BaseModel):
     """How a circuit is to be sized.
 
     Attributes:
         spec_set: name of the circuit's spec set; None for its first one.
         specs: specs to use instead of a set; None to use the set.
-        budget: how many designs are simulated at most, initial ones included.
-        initial: how many designs are simulated before the first round.
-        batch: how many designs a round proposes.
+        budget: how many designs are simulated at most, initial ones included; at most 2,000 for
+            methods with a GP.
+        initial: how many designs are simulated before the first round; left out: 5, or the budget
+            where that is less.
+        batch: how many designs a round proposes; left out: as `initial`.
         seed: the only source of randomness of the job.
         method: who proposes designs.
         llm: name of an LLM profile configured on the server; None for no LLM.
@@ -63,11 +67,13 @@ class JobConfig(Record):
         time_limit: longest simulation of one design, seconds.
     """
 
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
     spec_set: str | None = Field(default=None, min_length=1, max_length=200)
     specs: tuple[Spec, ...] | None = Field(default=None, min_length=1)
-    budget: int = Field(default=105, ge=1, le=100_000)
-    initial: int = Field(default=5, ge=1)
-    batch: int = Field(default=5, ge=1)
+    budget: int = Field(default=105, ge=1, le=_LARGEST_BUDGET)
+    initial: int = Field(default=5, ge=1, le=_LARGEST_BATCH)
+    batch: int = Field(default=5, ge=1, le=_LARGEST_BATCH)
     seed: int = Field(default=1, ge=0, le=_LARGEST_SEED)
     method: Method = Method.ADO_LLM
     llm: str | None = Field(default=None, min_length=1, max_length=200)
@@ -79,33 +85,28 @@ class JobConfig(Record):
     time_limit: float = Field(default=30.0, gt=0, le=86_400)
 
     @model_validator(mode="after")
-    def _fields_agree(self) -> Self:
-        if self.initial > self.budget:
+    def _gp_can_carry_the_budget(self) -> Self:
+        if self.method is not Method.RANDOM and self.budget > _LARGEST_GP_BUDGET:
             raise ValueError(
-                f"initial: {self.initial} initial designs do not fit a budget of {self.budget}; "
-                "lower initial or raise budget"
-            )
-        if self.batch > self.budget:
-            raise ValueError(
-                f"batch: {self.batch} designs a round do not fit a budget of {self.budget}; "
-                "lower batch or raise budget"
+                f"budget: {self.budget} is too much for method {self.method.value!r}: an exact GP "
+                f"takes time with the cube of its designs; lower budget to {_LARGEST_GP_BUDGET}, "
+                f"or choose method 'random', which takes up to {_LARGEST_BUDGET}"
             )
         return self
 
     @model_validator(mode="after")
-    def _llm_is_there(self) -> Self:
-        if self.llm is not None or self.replay is not None:
-            return self
-        if self.method is Method.LLM:
-            raise ValueError(
-                "llm: method 'llm' has nobody to ask; name an LLM profile in llm, or choose "
-                "another method"
-            )
-        if self.start is Start.LLM:
-            raise ValueError(
-                "llm: start 'llm' has nobody to ask; name an LLM profile in llm, or choose "
-                "another start"
-            )
+    def _designs_fit_the_budget(self) -> Self:
+        for name, what in (("initial", "initial designs"), ("batch", "designs a round")):
+            count: int = getattr(self, name)
+            if count <= self.budget:
+                continue
+            if name in self.model_fields_set:
+                raise ValueError(
+                    f"{name}: {count} {what} do not fit a budget of {self.budget}; "
+                    f"lower {name} or raise budget"
+                )
+            # A default gives way, and stays one: it is not in `model_fields_set`.
+            object.__setattr__(self, name, self.budget)
         return self
 
     @model_validator(mode="after")
