@@ -39,7 +39,9 @@ class GPProposer:
 
     The paper's setting (ADO-LLM, ICCAD 2024): Matern-5/2 with Gamma priors, SingleTaskGP's default
     then. (The dimension-scaled prior of later releases, Hvarfner et al., ICML 2024, is too smooth
-    for these circuits: docs/benchmarks.) The acquisition is the log form of expected improvement,
+    for these circuits: docs/benchmarks.) The FOM is winsorised from below before it is modelled:
+    how badly a bad design fails says nothing about where good ones are, and penalties would make
+    up most of the variance. The acquisition is the log form of expected improvement,
     whose gradients do not vanish (Ament et al., NeurIPS 2023). Log axes of the variables are log
     axes of the cube. Everything is float64 on one thread: matrices this small only lose by more.
 
@@ -69,7 +71,7 @@ def _candidates(history: History, n: int, seed: int) -> Sequence[NDArray[np.floa
     if len(fom) < _LEAST or max(fom) - min(fom) < 1e-12:
         return []
     X = _points(history, [one.values for one in history.observations])
-    Y = torch.tensor(fom, dtype=torch.double).unsqueeze(-1)
+    Y = _winsorised(torch.tensor(fom, dtype=torch.double)).unsqueeze(-1)
     pending = _points(history, list(history.pending)) if history.pending else None
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
@@ -83,6 +85,12 @@ def _candidates(history: History, n: int, seed: int) -> Sequence[NDArray[np.floa
         return []
     finally:
         torch.set_num_threads(threads)
+
+
+def _winsorised(fom: torch.Tensor) -> torch.Tensor:
+    """`n` figures of merit, none further below the median than the best one is above it."""
+    middle, best = fom.median(), fom.max()
+    return fom if best == middle else fom.clamp(min=float(2 * middle - best))
 
 
 def _points(history: History, designs: Sequence[Mapping[str, float]]) -> torch.Tensor:
