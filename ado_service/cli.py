@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import typer
 
 from ado_service.commands.circuits import check, circuits, evaluate
@@ -22,7 +24,10 @@ for command in (run, circuits, check, evaluate, jobs, designs, serve, worker, do
 
 def main() -> None:
     """Entry point of the console script."""
-    app()
+    try:
+        app()
+    except KeyboardInterrupt:  # before a command has its own way with it
+        sys.exit(130)
 
 
 if __name__ == "__main__":

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated
 
 import typer
 from pydantic import ValidationError
-from rich.table import Table
+from rich.table import Column, Table
 
 from ado_service.commands.console import (
     Database,
@@ -24,6 +25,7 @@ from ado_service.store.errors import JobEnded, NotFound
 from ado_service.store.job_query import JobQuery
 from ado_service.store.job_record import JobState, WantedState
 
+_ID = Column("job", no_wrap=True, min_width=20)  # to be copied into another command
 Limit = Annotated[int, typer.Option(min=1, max=200, help="How many at most.")]
 
 
@@ -53,7 +55,9 @@ def jobs(
     if as_json:
         print_json([one.model_dump(mode="json") for one in page.items])
         return
-    table = Table("job", "circuit", "method", "state", "simulations", "best FOM", "specs met")
+    table = Table(
+        replace(_ID), "circuit", "method", "state", "simulations", "best FOM", "specs met"
+    )
     for one in page.items:
         best = one.best
         table.add_row(
@@ -99,7 +103,7 @@ def designs(
         found = [one.model_dump(mode="json", exclude={"corners"}) for one in page.items]
         print_json({"designs": found, "next_cursor": page.next_cursor})
         return
-    table = Table("design", "job", "circuit", "proposer", "FOM", "specs met", "metrics")
+    table = Table("design", replace(_ID), "circuit", "proposer", "FOM", "specs met", "metrics")
     for one in page.items:
         metrics = ", ".join(
             f"{name} {value:.4g}" for name, value in one.metrics.items() if value is not None

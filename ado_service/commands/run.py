@@ -135,15 +135,16 @@ def _resumed(store: Store, job_id: str, circuit: str | None) -> JobRecord:
 
 def _work(store: Store, settings: Settings, job: JobRecord, *, quiet: bool) -> None:
     """Run the job here; while another runner has it, watch that one and stand by."""
-    from ado_service.jobs.runner import Runner  # torch takes seconds to import: not for --help
-
     drain, owner = threading.Event(), runner_name()
-    runner = Runner(store, settings, drain=drain.is_set)
-    with _paused_by_ctrl_c(store, job.id, drain), _progress(store, job, quiet=quiet) as watch:
+    with _paused_by_signals(store, job.id, drain), _progress(store, job, quiet=quiet) as watch:
+        from ado_service.jobs.runner import Runner  # torch takes seconds to import: not for --help
+
+        runner = Runner(store, settings, drain=drain.is_set)
         while not drain.is_set() and store.jobs.get(job.id).state in _UNDER_WAY:
             watch()
             lease = store.leases.claim(owner, settings.lease_seconds, job.id)
             if lease is None:
+                watch.say("another runner has the job, or died with it; its lease is waited for")
                 drain.wait(_WATCH_SECONDS)
             elif (fault := runner.run(lease, watch)) is not None:
                 store.jobs.set_wanted_state(job.id, WantedState.PAUSE)
@@ -155,19 +156,23 @@ _UNDER_WAY = {JobState.QUEUED, JobState.RUNNING}
 
 
 @contextmanager
-def _paused_by_ctrl_c(store: Store, job_id: str, drain: threading.Event) -> Iterator[None]:
-    """The first Ctrl-C pauses the job after its batch, the second one ends the process."""
+def _paused_by_signals(store: Store, job_id: str, drain: threading.Event) -> Iterator[None]:
+    """The first Ctrl-C or SIGTERM pauses the job, a second one ends the process."""
 
     def pause(_signal: int, _frame: FrameType | None) -> None:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+        for kind, handler in before.items():
+            signal.signal(kind, handler)
         drain.set()
-        err.print(f"pausing after this batch; go on with: ado run --resume {job_id}")
+        err.print(f"pausing; go on with: ado run --resume {job_id}")
 
-    before = signal.signal(signal.SIGINT, pause)
+    before = {kind: signal.getsignal(kind) for kind in (signal.SIGINT, signal.SIGTERM)}
+    for kind in before:
+        signal.signal(kind, pause)
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        for kind, handler in before.items():
+            signal.signal(kind, handler)
         if drain.is_set() and not store.jobs.get(job_id).state.ended:
             store.jobs.set_wanted_state(job_id, WantedState.PAUSE)
 
@@ -201,9 +206,14 @@ class _Watch:
             left = job.config.budget - job.simulations
             best = f"best FOM {job.best.fom:.3f}, specs met {met}, {left} left"
         self._bar.update(self._task, completed=job.simulations, best=best)
-        if job.message != self._said:
-            self._said = job.message
-            self._bar.console.print(job.message, markup=False)
+        if job.message:
+            self.say(job.message)
+
+    def say(self, message: str) -> None:
+        """Print `message` above the bar, unless it was the last one."""
+        if message != self._said:
+            self._said = message
+            self._bar.console.print(message, markup=False, soft_wrap=True)
 
 
 def _report(store: Store, job_id: str, output: Path | None, *, as_json: bool) -> None:

@@ -134,6 +134,8 @@ class Runner:
             if job.simulations == 0:
                 try_circuit(circuit, simulator)
             Loop(circuit, job.config, specs, stages, simulator, ledger).run()
+        if agent is not None:
+            self._say_what_failed(job, lease)
 
     def _agent(self, job: JobRecord, lease: Lease) -> LLMAgent | None:
         config = job.config
@@ -161,6 +163,17 @@ class Runner:
             profile_name=config.llm,
             prompt_version=PROMPT_VERSION,
         )
+
+    def _say_what_failed(self, job: JobRecord, lease: Lease) -> None:
+        turns = self._store.transcripts.of_job(lease.job_id)
+        failed = [turn for turn in turns if turn.failure is not None]
+        if failed:
+            last = failed[-1]
+            self._store.leases.note(
+                lease,
+                f"LLM {job.config.llm or job.config.replay}: {len(failed)} of {len(turns)} turns "
+                f"failed (the last: {last.failure}, {last.detail[:200]}); the GP took their slots",
+            )
 
     def _say_what_is_missing(self, job: JobRecord, lease: Lease, agent: LLMAgent | None) -> None:
         if agent is None and job.config.llm is None and job.config.method is Method.ADO_LLM:

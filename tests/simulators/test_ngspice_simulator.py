@@ -250,7 +250,7 @@ def test_a_transient_without_end_is_killed_at_its_limit() -> None:
             assert not any(alive(pid) for pid in before)
             assert result.failure is FailureKind.TIMEOUT
             assert result.message == "the design took longer than 0.5 s"
-    assert 0.5 <= min(took) < 1.0
+    assert 0.5 <= min(took) < 10.0  # the transient would take minutes
 
 
 def test_after_a_time_out_the_next_design_works() -> None:

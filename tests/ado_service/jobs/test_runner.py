@@ -113,6 +113,9 @@ def test_a_misbehaving_llm_never_stops_a_job(case: str, tmp_path: Path) -> None:
     assert shares(designs)[1]["gp"] >= 4
     assert len(turns) >= 2
     assert turns[1].failure is not None or turns[1].rejected
+    if turns[-1].failure is not None:
+        assert "turns failed" in summary.message
+        assert str(turns[-1].failure) in summary.message
 
 
 def test_out_of_range_values_are_held_in_range(store: Store, tmp_path: Path) -> None:
