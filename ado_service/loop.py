@@ -54,8 +54,14 @@ class Loop:
         Raises:
             Stopped: the ledger says so; what was done is on record.
         """
-        history = History(self.circuit, self.specs)
         known = _by_stage(self.ledger.entries())
+        history = self._rounds(known)
+        _all_found(known)
+        return history
+
+    def _rounds(self, known: dict[tuple[int, str], list[Entry]]) -> History:
+        """Round after round; takes out of `known` what it finds on record."""
+        history = History(self.circuit, self.specs)
         empty_rounds = 0
         for round_number in count():
             before = len(history.observations)
@@ -64,7 +70,6 @@ class Loop:
                 left = before + size - len(history.observations)
                 history = self._stage(round_number, stage, left, history, known)
                 if self._ended(history):
-                    _all_found(known)
                     return history
             empty_rounds = 0 if len(history.observations) > before else empty_rounds + 1
             if empty_rounds == _LIMIT_OF_EMPTY_ROUNDS:

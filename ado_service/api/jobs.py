@@ -132,7 +132,7 @@ def set_wanted_state(
     job_id: str,
     wish: Annotated[Wish, Body()],
 ) -> Job:
-    """Say what is wanted. A running job comes to it after its batch, any other at once."""
+    """Say what is wanted. A running job comes to it within a second, any other at once."""
     return Job.model_validate(store.jobs.set_wanted_state(job_id, wish.wanted_state))
 
 

@@ -115,7 +115,6 @@ def _submitted(
     circuit = load_circuit(name)
     check_circuit(circuit)
     try:
-        job_specs(circuit, config)
         with NgspiceSimulator(circuit, processes=1, time_limit=config.time_limit) as simulator:
             try_circuit(circuit, simulator)
         job, _ = submit(store, settings, circuit, config)
@@ -195,7 +194,7 @@ class _Watch:
 
     def __init__(self, store: Store, job: JobRecord, bar: Progress) -> None:
         self._store, self._job_id, self._bar = store, job.id, bar
-        self._said = ""
+        self._said: set[str] = set()
         self._task = bar.add_task(job.circuit_name, total=job.config.budget, best="")
 
     def __call__(self) -> None:
@@ -210,9 +209,9 @@ class _Watch:
             self.say(job.message)
 
     def say(self, message: str) -> None:
-        """Print `message` above the bar, unless it was the last one."""
-        if message != self._said:
-            self._said = message
+        """Print `message` above the bar, once."""
+        if message not in self._said:
+            self._said.add(message)
             self._bar.console.print(message, markup=False, soft_wrap=True)
 
 

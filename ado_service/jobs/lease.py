@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import threading
 import time
-from types import TracebackType
-from typing import Protocol, Self
+from typing import Protocol
 
 import structlog
 
+from ado_service.jobs.companion import Companion
 from ado_service.store.errors import LeaseLost, StoreError
 from ado_service.store.lease_record import Lease
 
@@ -23,7 +23,7 @@ class Renewer(Protocol):
         ...
 
 
-class LeaseKeeper:
+class LeaseKeeper(Companion):
     """Renews a lease from a thread of its own for as long as the `with` block lasts.
 
     It renews at a third of the lease time. A database that does not answer is asked again until
@@ -45,29 +45,13 @@ class LeaseKeeper:
     """
 
     def __init__(self, leases: Renewer, lease: Lease, lease_seconds: float) -> None:
+        super().__init__(f"lease-{lease.job_id}")
         self.lost = threading.Event()
         self._leases = leases
         self._lease = lease
         self._seconds = lease_seconds
-        self._done = threading.Event()
-        self._thread = threading.Thread(
-            target=self._keep, name=f"lease-{lease.job_id}", daemon=True
-        )
 
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._done.set()
-        self._thread.join()
-
-    def _keep(self) -> None:
+    def _go_along(self) -> None:
         try:
             # Counted from before the request: the database's clock for the lease starts later.
             held_until = time.monotonic() + self._seconds

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
-from types import TracebackType
-from typing import Self
 
 import structlog
 
+from ado_service.jobs.companion import Companion
 from ado_service.ledger import Stopped
 from ado_service.store.errors import StoreError
 
@@ -16,7 +14,7 @@ _log = structlog.get_logger(__name__)
 _SECONDS = 0.5
 
 
-class StopWatch:
+class StopWatch(Companion):
     """Asks from a thread whether the job is to stop, and acts then.
 
     The designs under way stay pending on record, so that nothing is lost by ending them.
@@ -27,25 +25,11 @@ class StopWatch:
     """
 
     def __init__(self, check: Callable[[], None], act: Callable[[], None]) -> None:
+        super().__init__("stop-watch")
         self._check = check
         self._act = act
-        self._done = threading.Event()
-        self._thread = threading.Thread(target=self._watch, name="stop-watch", daemon=True)
 
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._done.set()
-        self._thread.join()
-
-    def _watch(self) -> None:
+    def _go_along(self) -> None:
         while not self._done.wait(_SECONDS):
             try:
                 self._check()

@@ -44,7 +44,7 @@ class Worker:
         self._thread.start()
 
     def stop(self, timeout: float | None = None) -> bool:
-        """Hand the running job back after its batch and end.
+        """Hand the running job back and end; what it simulates stays pending on record.
 
         Args:
             timeout: seconds to wait for it; None for as long as it takes.

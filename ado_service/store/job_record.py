@@ -34,7 +34,7 @@ class JobState(StrEnum):
 
 
 class WantedState(StrEnum):
-    """What the user wants of a job; its runner looks once a batch."""
+    """What the user wants of a job; its runner looks twice a second."""
 
     RUN = "run"
     PAUSE = "pause"

@@ -119,7 +119,7 @@ class Jobs:
         """Say what is wanted of a job.
 
         A job that nobody runs (queued, paused, or its runner's lease ran out) comes to it at
-        once: it is queued again, paused or cancelled. A runner looks once a batch. Asking for
+        once: it is queued again, paused or cancelled. A runner looks twice a second. Asking for
         what is wanted already changes nothing.
 
         Raises:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -45,6 +46,12 @@ def run_job(store: Store, settings: Settings, **config: object) -> tuple[str, Jo
     assert lease is not None
     Runner(store, settings).run(lease)
     return job.id, summarise(store, job.id)
+
+
+def wait_for_the_end(store: Store, worker: Worker, job_id: str, seconds: float = 15) -> None:
+    deadline = time.monotonic() + seconds
+    while not store.jobs.get(job_id).state.ended and time.monotonic() < deadline:
+        worker.wait(0.1)
 
 
 def shares(designs: list[DesignRecord]) -> dict[int, Counter[str]]:
@@ -236,10 +243,7 @@ def test_a_worker_runs_what_is_queued_and_drains(store: Store, tmp_path: Path) -
     worker.start()
     config = JobConfig(budget=8, method=Method.RANDOM)
     job, _ = submit(store, settings, "two_stage_amplifier", config)
-    for _ in range(200):
-        if store.jobs.get(job.id).state.ended:
-            break
-        worker.wait(0.1)
+    wait_for_the_end(store, worker, job.id)
     assert store.jobs.get(job.id).state is JobState.FINISHED
     long_job, _ = submit(
         store, settings, "two_stage_amplifier", JobConfig(budget=100_000, method=Method.RANDOM)
@@ -320,10 +324,7 @@ def test_a_hanging_simulation_is_ended_when_the_job_is_cancelled(
         worker.wait(0.05)
     worker.wait(1.0)
     store.jobs.set_wanted_state(job.id, WantedState.CANCEL)
-    for _ in range(100):
-        if store.jobs.get(job.id).state.ended:
-            break
-        worker.wait(0.1)
+    wait_for_the_end(store, worker, job.id, seconds=10)
     assert store.jobs.get(job.id).state is JobState.CANCELLED
     assert worker.stop(10)
 
@@ -383,9 +384,6 @@ def test_a_worker_outlives_an_unexpected_error(
     worker.start()
     config = JobConfig(budget=5, method=Method.RANDOM)
     job, _ = submit(store, settings, "two_stage_amplifier", config)
-    for _ in range(150):
-        if store.jobs.get(job.id).state.ended:
-            break
-        worker.wait(0.1)
+    wait_for_the_end(store, worker, job.id)
     assert store.jobs.get(job.id).state is JobState.FINISHED
     assert worker.stop(10)
