@@ -15,6 +15,8 @@ from circuits.spec import Spec, SpecSet
 from circuits.variable import Variable
 
 _NAME = r"^[a-z][a-z0-9_]{0,63}$"
+_SECTION = r"^([A-Za-z0-9_][A-Za-z0-9_.+-]{0,63})?$"
+_MODEL = r"^[a-z][a-z0-9_.]{0,63}$"
 _Parameters = dict[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,31}$")], float]
 
 
@@ -65,22 +67,47 @@ class Metric(_Value):
         expression: arithmetic over measures, parameters and variables; the measure of the same
             name when empty.
         about: what it is and how it is measured.
+        required_above, required_below: bounds outside of which the circuit does not work at all,
+            in the metric's unit, such as a phase margin above 0; None for none. They are no
+            specs: a design outside of them is spared its transients (`simulators.gating`).
     """
 
     name: str = Field(pattern=_NAME)
     unit: str = ""
     expression: str = ""
     about: str = ""
+    required_above: float | None = None
+    required_below: float | None = None
 
     @model_validator(mode="after")
     def _expression_parses(self) -> Self:
         _ = self.formula
         return self
 
+    @model_validator(mode="after")
+    def _something_is_allowed(self) -> Self:
+        low, high = self.required_above, self.required_below
+        if low is not None and high is not None and low >= high:
+            raise ValueError(
+                f"metric {self.name}: nothing is above {low:g} and below {high:g}; "
+                "raise required_below or lower required_above"
+            )
+        return self
+
     @property
     def formula(self) -> Expression:
         """The expression, parsed."""
         return Expression(self.expression or self.name)
+
+    @property
+    def has_requirement(self) -> bool:
+        """Whether there are values with which the circuit does not work at all."""
+        return self.required_above is not None or self.required_below is not None
+
+    def works(self, value: float) -> bool:
+        """Whether a circuit with this value (metric's unit) works at all."""
+        low, high = self.required_above, self.required_below
+        return (low is None or value > low) and (high is None or value < high)
 
 
 class Corner(_Value):
@@ -89,12 +116,32 @@ class Corner(_Value):
     Attributes:
         name: such as `nominal` or `ss_hot`.
         temperature: degrees Celsius.
+        process: section of the PDK's model library, such as `ss`; empty for the section that the
+            netlist names.
         parameters: values that replace the circuit's own parameters, SI units.
     """
 
     name: str = Field(default="nominal", pattern=_NAME)
     temperature: float = Field(default=25.0, gt=-273.15)
+    process: str = Field(default="", pattern=_SECTION)
     parameters: _Parameters = Field(default_factory=dict)
+
+
+class Mismatch(_Value):
+    """How much two equal MOS devices differ by chance (Pelgrom, JSSC 1989, without distance).
+
+    Each device is drawn by itself: the threshold of one with width W, length L and multiplier m is
+    off by a normal deviate of sigma `avt / sqrt(W L m)`, its current factor by a relative one of
+    sigma `abeta / sqrt(W L m)`. The difference of a pair has sqrt(2) times that sigma; published
+    coefficients mostly are a pair's: divide them by sqrt(2).
+
+    Attributes:
+        avt: of the threshold voltage, V m (2.5 mV um is 2.5e-9).
+        abeta: of the current factor, m (1 % um is 1e-8).
+    """
+
+    avt: float = Field(default=0.0, ge=0)
+    abeta: float = Field(default=0.0, ge=0)
 
 
 class Circuit(_Value):
@@ -102,7 +149,9 @@ class Circuit(_Value):
 
     `files` holds every netlist and model card by its path relative to the folder, so that the
     value is complete: a job goes on when the folder is gone. Each attribute is a field of
-    circuit.yaml, see docs/circuits.md. Parameters are in SI units.
+    circuit.yaml, see docs/circuits.md. Parameters are in SI units. The first corner is the nominal
+    one. `mismatch` is by the name of the MOS model, lower case, for models that bring no
+    statistics of their own.
     """
 
     name: str = Field(pattern=_NAME)
@@ -117,6 +166,7 @@ class Circuit(_Value):
     metrics: tuple[Metric, ...] = Field(min_length=1)
     spec_sets: tuple[SpecSet, ...] = Field(min_length=1)
     corners: tuple[Corner, ...] = Field(default=(Corner(),), min_length=1)
+    mismatch: dict[Annotated[str, Field(pattern=_MODEL)], Mismatch] = Field(default_factory=dict)
     design_principles: tuple[str, ...] = ()
     files: dict[str, str] = Field(default_factory=dict)
 
@@ -132,6 +182,8 @@ class Circuit(_Value):
         for specs in self.spec_sets:
             for spec in specs.specs:
                 _known("spec", spec.metric, "metric", [metric.name for metric in self.metrics])
+                for name in spec.corners:
+                    _known(f"spec on {spec.metric}", name, "corner", self.corner_names)
         for group in self.device_groups:
             for name in group.variables:
                 _known(f"device group {group.name}", name, "variable", self.variable_names)
@@ -144,6 +196,11 @@ class Circuit(_Value):
     def variable_names(self) -> list[str]:
         """Names of the variables, in order."""
         return [variable.name for variable in self.variables]
+
+    @property
+    def corner_names(self) -> list[str]:
+        """Names of the corners, in order; the first one is nominal."""
+        return [corner.name for corner in self.corners]
 
     @property
     def content_hash(self) -> str:

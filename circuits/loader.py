@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +12,19 @@ from pydantic import ValidationError
 from circuits.definition import Circuit
 from circuits.errors import CircuitError, Finding, UnknownCircuitError
 from circuits.folder import LIBRARY, Folder
+from circuits.importer.circuit import import_circuit
+from circuits.importer.syntax import Syntax
+from circuits.importer.yaml_data import surroundings, with_imported
+from circuits.source import Source
 from circuits.units import UnitError, parse_quantity
+from circuits.upload import Upload
 from circuits.yaml_source import YamlSource
 
-_NUMERIC = frozenset("low high grid threshold norm weight penalty clip temperature".split())
+_YAML = "circuit.yaml"
+_NUMERIC = frozenset(
+    "low high grid threshold norm weight penalty clip temperature "
+    "required_above required_below avt abeta".split()
+)
 
 
 def library_names() -> list[str]:
@@ -32,10 +41,10 @@ def load_circuit(name_or_folder: str | Path) -> Circuit:
     """
     text = str(name_or_folder)
     if text in library_names():
-        return _load_folder(Folder(LIBRARY / text))
+        return _load(Folder(LIBRARY / text))
     folder = Folder(Path(name_or_folder))
-    if folder.has("circuit.yaml"):
-        return _load_folder(folder)
+    if folder.has(_YAML):
+        return _load(folder)
     if folder.exists():
         raise UnknownCircuitError(f"{text} has no circuit.yaml; see docs/circuits.md")
     raise UnknownCircuitError(
@@ -44,17 +53,48 @@ def load_circuit(name_or_folder: str | Path) -> Circuit:
     )
 
 
-def _load_folder(folder: Folder) -> Circuit:
-    source = YamlSource("circuit.yaml", folder.read("circuit.yaml"))
+def load_files(files: Mapping[str, str]) -> Circuit:
+    """The circuit in an upload: text by path, among them `circuit.yaml`.
+
+    Nothing on disk is read but the project's own model cards (`models/NAME`).
+
+    Raises:
+        CircuitError: something in it is wrong; each finding names file, line and cure.
+    """
+    source = Upload(files)
+    if not source.has(_YAML):
+        raise CircuitError([Finding(_YAML, None, "no such file", "Add it, see docs/circuits.md")])
+    return _load(source)
+
+
+def _load(files: Source) -> Circuit:
+    source = YamlSource(_YAML, files.read(_YAML))
     data = _plain(source)
-    files: dict[str, str] = {}
-    for index, name in _benches(source.data):
-        line = source.line(("testbenches", index, "netlist"))
-        files |= folder.netlist(name, at=(source.file, line))
+    syntax = _syntax(source, data)
+    benches = [
+        (name, (source.file, source.line(("testbenches", index, "netlist"))))
+        for index, name in _benches(source.data)
+    ]
+    around = surroundings(data, syntax or Syntax.NGSPICE)
+    imported = import_circuit(files, benches, around, guess=syntax is None)
+    data = with_imported(data, imported)
     try:
-        return Circuit.model_validate({**data, "files": files})
+        return Circuit.model_validate({**data, "files": imported.files})
     except ValidationError as error:
         raise CircuitError(_findings(source, error)) from error
+
+
+def _syntax(source: YamlSource, data: dict[str, Any]) -> Syntax | None:
+    """Takes `syntax` out of the data."""
+    word = data.pop("syntax", None)
+    if word is None:
+        return None
+    try:
+        return Syntax(word)
+    except ValueError as error:
+        known = " or ".join(Syntax)
+        line = source.line(("syntax",))
+        raise source.error(line, f"unknown syntax {word!r}", f"Write {known}") from error
 
 
 def _benches(data: dict[Any, Any]) -> Iterator[tuple[int, str]]:

@@ -29,6 +29,7 @@ class Spec(BaseModel):
         weight: +1 rewards a larger value, -1 a smaller one.
         penalty: the term of a failed spec; below the term of any value that meets it.
         clip: largest value/norm that still pays; None for no limit.
+        corners: names of the corners in which it must hold; empty for all of the circuit's.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -40,6 +41,7 @@ class Spec(BaseModel):
     weight: float
     penalty: float
     clip: float | None = Field(default=None, gt=0)
+    corners: tuple[str, ...] = ()
 
     @model_validator(mode="after")
     def _directions_agree(self) -> Self:
@@ -61,6 +63,10 @@ class Spec(BaseModel):
                 "design gets that just meets the spec, so that failing would pay; lower the penalty"
             )
         return self
+
+    def holds_in(self, corner: str) -> bool:
+        """Whether it must hold in the corner of this name."""
+        return not self.corners or corner in self.corners
 
     def met(self, value: float | None) -> bool:
         """Whether `value` (metric's unit; None when it could not be measured) meets the spec."""

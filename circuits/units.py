@@ -19,6 +19,10 @@ _NUMBER = re.compile(
 )
 
 
+_PREFIXED = re.compile(r"[fpnumkMG](m|V|A|F|Ohm|Hz|s|W|S)")
+"""Units that have a prefix already: a PDK's netlist may count in um."""
+
+
 class UnitError(ValueError):
     """Text that is no number with an SI prefix."""
 
@@ -111,7 +115,7 @@ def show_quantity(value: float, unit: str = "", digits: int = 4) -> str:
     """`value` (SI units) rounded to `digits` significant digits, for tables that people read."""
     if value == 0 or not math.isfinite(value):
         return f"{value:g} {unit}".strip()
-    if unit in {"dB", "deg"}:
+    if unit in {"dB", "deg"} or _PREFIXED.fullmatch(unit):
         return f"{value:.{digits}g} {unit}"
     rounded = float(f"{value:.{digits - 1}e}")
     text = format_quantity(rounded)

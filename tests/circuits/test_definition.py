@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from pydantic import ValidationError
 
-from circuits.definition import Circuit
+from circuits.definition import Circuit, Metric
 from circuits.loader import load_circuit
 
 GOOD = load_circuit("two_stage_amplifier")
@@ -55,6 +55,9 @@ def test_unit_cube() -> None:
         ({"parameters": {"VDD": 2}}, "pattern"),
         ({"parameters": {"vdd": float("nan")}}, "finite"),
         ({"parameters": {"w1": 1}}, "variable or parameter 'w1' is there twice"),
+        ({"corners": [{"process": "ss\n.lib"}]}, "pattern"),
+        ({"mismatch": {"nch": {"avt": -1e-9}}}, "greater than or equal to 0"),
+        ({"mismatch": {"NCH": {"avt": 1e-9}}}, "pattern"),
         ({"corners": []}, "at least 1"),
         ({"corners": [{"parameters": {"zz": 1}}]}, "corner nominal: unknown parameter 'zz'"),
         ({"corners": [{"temperature": -300}]}, "greater than -273.15"),
@@ -75,3 +78,27 @@ def test_refused(fields: dict[str, object], message: str) -> None:
 def test_netlist_paths_are_normal() -> None:
     found = changed(testbenches=[{"name": "b", "netlist": "./sub/../x.cir"}])
     assert found.testbenches[0].netlist == "x.cir"
+
+
+def test_a_spec_names_corners_of_its_circuit() -> None:
+    [specs] = GOOD.model_dump()["spec_sets"]
+    specs["specs"][0]["corners"] = ["hot"]
+    with pytest.raises(ValidationError, match="spec on gain: unknown corner 'hot'; known are nom"):
+        changed(spec_sets=[specs])
+    found = changed(spec_sets=[specs], corners=[{"name": "nominal"}, {"name": "hot"}])
+    assert [found.specs()[0].holds_in(name) for name in found.corner_names] == [False, True]
+    assert found.specs()[1].holds_in("nominal")
+
+
+def test_what_a_metric_requires() -> None:
+    metric = Metric(name="pm", required_above=0, required_below=180)
+    assert [metric.works(value) for value in (-1.0, 0.0, 60.0, 180.0)] == [
+        False,
+        False,
+        True,
+        False,
+    ]
+    assert metric.has_requirement
+    assert Metric(name="pm").works(-1e9)
+    with pytest.raises(ValidationError, match="nothing is above 2 and below 1"):
+        Metric(name="pm", required_above=2, required_below=1)

@@ -91,6 +91,26 @@ def test_judge() -> None:
     assert judge({}, (GAIN, POWER)).fom == pytest.approx(-3.67)
 
 
+def test_what_is_met_but_skipped_counts_half_of_its_term_and_of_its_penalty() -> None:
+    metrics = {"gain": 66.0, "power": 20e-6}
+    whole, half = judge(metrics, (GAIN, POWER)), judge(metrics, (GAIN, POWER), ["hot"])
+    worst = judge({}, (GAIN, POWER))
+    assert half.fom == pytest.approx((whole.fom + worst.fom) / 2)
+    assert (half.met, half.feasible, whole.feasible) == (whole.met, False, True)
+    missed = judge({"gain": 66.0}, (GAIN, POWER), ["hot"])
+    assert missed.terms["power"] == POWER.penalty
+
+
+def test_a_spec_that_was_measured_where_it_must_hold_counts_in_full() -> None:
+    cold = GAIN.model_copy(update={"corners": ("cold",)})
+    assert judge({"gain": 66.0}, (cold,), ["hot"]).fom == judge({"gain": 66.0}, (cold,)).fom
+    assert judge({"gain": 66.0}, (cold,), ["hot", "cold"]).fom < judge({"gain": 66.0}, (cold,)).fom
+    # A testbench that was skipped leaves metrics without a value; those with one are whole.
+    part = judge({"gain": 66.0}, (GAIN,), ["nominal/ramp"])
+    assert part.fom == judge({"gain": 66.0}, (GAIN,)).fom
+    assert not part.feasible
+
+
 def test_a_feasible_design_outranks_a_larger_fom() -> None:
     good = Verdict(fom=-5, terms={}, met={"a": True})
     better = Verdict(fom=-4, terms={}, met={"a": True})
