@@ -6,12 +6,11 @@ import re
 
 from circuits.definition import Circuit
 from circuits.errors import CircuitError, Finding
-from circuits.units import UnitError, parse_quantity
-from simulators.netlist.card import read_cards
 from simulators.netlist.deck import Deck, build_decks
-from simulators.netlist.params import read_params
+from simulators.netlist.geometry import outside_of_models
 from simulators.protocol import Simulator
 from simulators.result import FailureKind, SimulationResult
+from simulators.starting import starting_design
 
 _YAML = "circuit.yaml"
 _PLACE = re.compile(r"\w+: (\S+):(\d+): ")
@@ -25,43 +24,11 @@ def check_circuit(circuit: Circuit) -> list[Deck]:
     """
     decks = build_decks(circuit)
     findings = [*_metrics(circuit, decks), *_unused(circuit, decks), *_groups(circuit, decks)]
+    findings += _mismatch(circuit, decks)
+    findings += outside_of_models(circuit, decks, starting_design(circuit))
     if findings:
         raise CircuitError(findings)
     return decks
-
-
-def netlist_values(circuit: Circuit) -> dict[str, float]:
-    """The design that the netlists' own `.param` cards describe, as far as they give numbers.
-
-    Returns:
-        SI units by variable name.
-
-    Raises:
-        CircuitError: a netlist cannot be read.
-    """
-    found: dict[str, float] = {}
-    for bench in circuit.testbenches:
-        for name, text in read_params(read_cards(circuit.files, bench.netlist)):
-            try:
-                found.setdefault(name, parse_quantity(text))
-            except UnitError:
-                continue  # an expression is no starting value
-    return {name: found[name] for name in circuit.variable_names if name in found}
-
-
-def starting_design(circuit: Circuit) -> dict[str, float]:
-    """A full design (SI units): the netlists' values if they give one, else the axis' middle.
-
-    Raises:
-        CircuitError: a netlist cannot be read.
-    """
-    given = netlist_values(circuit)
-    return {
-        variable.name: variable.snap(given[variable.name])
-        if variable.name in given
-        else variable.from_unit(0.5)
-        for variable in circuit.variables
-    }
 
 
 def try_circuit(circuit: Circuit, simulator: Simulator) -> SimulationResult:
@@ -112,6 +79,17 @@ def _unused(circuit: Circuit, decks: list[Deck]) -> list[Finding]:
     return [
         Finding(_YAML, None, f"variable {name!r} is in no netlist", f"Use {{{name}}} or remove it")
         for name in circuit.variable_names
+        if name not in words
+    ]
+
+
+def _mismatch(circuit: Circuit, decks: list[Deck]) -> list[Finding]:
+    """Models with mismatch that no MOS device has."""
+    cards = [card for deck in decks for card in deck.cards if card.keyword.startswith("m")]
+    words = {word.lower() for card in cards for word in card.words[1:]}
+    return [
+        Finding(_YAML, None, f"mismatch: no MOS device has the model {name!r}", "Mend the name")
+        for name in circuit.mismatch
         if name not in words
     ]
 

@@ -9,7 +9,11 @@ from typing import Protocol, Self
 from simulators.result import SimulationResult
 
 Values = Mapping[str, float]
-"""Variable values of a design by name, SI units."""
+"""Variable values of a design by name, SI units.
+
+One name is reserved: `mismatch_sample` is the seed of the design's mismatch, an integer, and
+absent or 0 for none. Simulators hand it through to their decks, though it is no variable.
+"""
 
 
 class Simulator(Protocol):

@@ -67,20 +67,29 @@ class SimulationResult(BaseModel):
     """A simulated design.
 
     Attributes:
-        corners: results by corner name.
-        failure: why something is missing; None when every metric was measured in every corner.
+        corners: results by corner name, of those that were simulated.
+        skipped: what was not simulated because the design was not worth it (see
+            `simulators.gating`): corners as `hot`, testbenches of the nominal corner as
+            `nominal/ramp`. No failure.
+        failure: why something is missing; None when every metric was measured wherever it was
+            asked for.
         message: what the simulator said, for people.
-        seconds: wall time of the simulation.
+        seconds: wall time of the simulation; of finding the result, for a cached one.
         simulator: name and version, such as `ngspice-39`.
+        cached: whether an equal design was simulated before and this is its result.
+        saved_seconds: wall time that a cached result once took to simulate; 0 otherwise.
     """
 
     model_config = ConfigDict(frozen=True)
 
     corners: dict[str, CornerResult] = Field(default_factory=dict)
+    skipped: tuple[str, ...] = ()
     failure: FailureKind | None = None
     message: str = ""
     seconds: float = 0.0
     simulator: str = ""
+    cached: bool = False
+    saved_seconds: float = 0.0
 
     def metrics(self, corner: str = "nominal") -> dict[str, float | None]:
         """Metrics in `corner`; empty when it was not measured."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from itertools import islice
 
 from circuits.errors import CircuitError, Finding
 from circuits.include import include_key, included, strip_comment
+from simulators.pdk.family import SWITCH_FILES
 
 _DEPTH = 16
 _CARDS = 200_000
@@ -67,6 +69,8 @@ def _expand(files: Mapping[str, str], name: str, within: tuple[str, ...]) -> Ite
             yield card
             continue
         target = include_key(name, include)
+        if target not in files and posixpath.basename(target) in SWITCH_FILES:
+            continue  # a PDK's own switches are read with its library
         if target not in files:
             raise CircuitError([card.finding(f"include {include!r}: no such file", "Add it")])
         if target in (*within, name) or len(within) >= _DEPTH:

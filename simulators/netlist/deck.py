@@ -1,69 +1,115 @@
-"""Decks: a testbench's netlist, made ready so that a design only fills in numbers."""
+"""Decks: a testbench's netlist, flattened, so that a design only fills in numbers."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from circuits.definition import Circuit, Corner, Testbench
 from circuits.errors import CircuitError, Finding
 from simulators.netlist.card import Card, read_cards
+from simulators.netlist.flat import REFERENCE, FlatNetlist
+from simulators.netlist.flatten import flatten
 from simulators.netlist.hierarchy import Hierarchy
-from simulators.netlist.measure import Measure, check_measures, read_measure
+from simulators.netlist.measure import Measure, check_measures, is_measure, read_measure
+from simulators.netlist.mismatch import SAMPLE, SWITCH, Matching
+from simulators.netlist.mos import BinnedMos
 from simulators.netlist.params import global_params, read_params
+from simulators.netlist.parts import TEMPERATURE
 from simulators.netlist.rules import ANALYSES, check_cards
+from simulators.netlist.subckt import grouped_models
+from simulators.pdk.technology import Libraries, technologies
 
-_LEFT_OUT = frozenset({".temp", ".end", ".save", ".meas", ".measure"})
+_LEFT_OUT = frozenset({".temp", ".end", ".save", ".meas", ".measure", ".lib"})
 _LINE = re.compile(r"(?:netlist line no\.|error on line)\s*(\d+)", re.IGNORECASE)
 _INSTANCE = re.compile(r"\b[a-z]\.(?:x\w*\.)+(\w+)")
 _TOLERANCE = 1e-6  # degrees Celsius
-_WORDS = frozenset({"time", "temper", "hertz"})
+_WORDS = frozenset({"time", "temper", "hertz", SAMPLE, SWITCH})
+
+
+TOLERANCE = ".options reltol=1e-4"
+"""For netlists that ask for none: ngspice's own 1e-3 moves a gain by 0.7 percent."""
 
 
 @dataclass(frozen=True, slots=True)
 class Deck:
-    """A testbench, read and checked, with room for a design's numbers.
+    """A testbench, read, checked and flattened, with room for a design's numbers.
 
     Attributes:
         name: the testbench's name.
-        cards: element, model and option cards and analyses, in order, without measures and
-            without global `.param` cards: `numbers` gives those.
+        cards: element, model and option cards and analyses as written, in order.
         defaults: `.param` values of the netlist by name, as text.
+        libraries: what the netlist asks of a PDK; None without one.
+        flats: the flat netlist by process, the section of a PDK; all alike without a PDK.
         measures: what is measured.
         analyses: `op`, `ac`, `dc`, `tran`, those there are.
-        devices: MOS instance paths as in `xdut.mn1`.
+        models: model cards that lines of any corner refer to, by name.
+        nodesets: node voltages (V) that the operating point starts from.
     """
 
     name: str
     cards: tuple[Card, ...]
     defaults: dict[str, str]
+    libraries: Libraries | None
+    flats: dict[str, FlatNetlist]
     measures: tuple[Measure, ...]
     analyses: tuple[str, ...]
-    devices: tuple[str, ...]
+    models: dict[str, str]
+    nodesets: tuple[tuple[str, float], ...] = ()
 
     def numbers(self, values: Mapping[str, float], corner: Corner) -> list[str]:
-        """The lines that differ from design to design: `.param` and `.temp` cards.
+        """The lines of one design; `@NAME` stands for the card of a model.
 
         Args:
-            values: variables and parameters by name, SI units.
-            corner: temperature, and parameters that replace `values`.
+            values: variables and parameters by name, SI units; with `mismatch_sample` a seed.
+            corner: process, temperature, and parameters that replace `values`.
+
+        Raises:
+            ExpressionError: a size for which there is no model, or an expression without value.
         """
-        merged = {**values, **corner.parameters}
-        lines = [f".param {name}={float(value)!r}" for name, value in merged.items()]
-        lines += [
-            f".param {name}={text}" for name, text in self.defaults.items() if name not in merged
-        ]
+        sample = int(values.get(SAMPLE, 0))
+        lines = self._flat(corner).render(_given(values, corner, sample), sample)
         return [*lines, f".temp {corner.temperature!r}"]
+
+    def binned(
+        self, values: Mapping[str, float], corner: Corner
+    ) -> Iterator[tuple[BinnedMos, float, float]]:
+        """(device, length, width that chooses its bin) of the MOS of binned models; see `numbers`.
+
+        Raises:
+            ExpressionError: an expression without a value.
+        """
+        return self._flat(corner).binned(_given(values, corner, 0))
+
+    @property
+    def devices(self) -> tuple[tuple[str, str], ...]:
+        """(path, name in ngspice) of the MOS devices."""
+        return self._flat(None).devices
 
     @property
     def body(self) -> list[str]:
         """The lines that are the same for every design."""
-        return [card.text for card in self.cards]
+        lines = [] if any(sets_tolerance(card) for card in self.cards) else [TOLERANCE]
+        if self.nodesets:
+            nodes = (f"v({node})={volts!r}" for node, volts in self.nodesets)
+            lines.append(" ".join([".nodeset", *nodes]))
+        return lines
 
     def lines(self, values: Mapping[str, float], corner: Corner) -> list[str]:
         """The whole deck as ngspice takes it; see `numbers`."""
-        return [f"* {self.name}", *self.numbers(values, corner), *self.body, ".end"]
+        numbers = [
+            self.models[line[1:]] if line.startswith(REFERENCE) else line
+            for line in self.numbers(values, corner)
+        ]
+        return [f"* {self.name}", *numbers, *self.body, ".end"]
+
+    def source(self, values: Mapping[str, float], corner: Corner) -> list[str]:
+        """The netlist as its author wrote it, with a design's values, without a PDK's library."""
+        merged = {**values, **corner.parameters}
+        given = [f".param {name}={float(value)!r}" for name, value in merged.items()]
+        given += [f".param {n}={text}" for n, text in self.defaults.items() if n not in merged]
+        return [*given, f".temp {corner.temperature!r}", *(card.text for card in self.cards)]
 
     def card_blamed(self, message: str, numbers: int) -> Card | None:
         """The card that ngspice complains of; None when it names none.
@@ -73,15 +119,32 @@ class Deck:
                 its instance in a subcircuit, `r.xdut.rz`.
             numbers: how many lines `numbers` gave.
         """
+        lines = [one for one in self._flat(None).lines if not is_measure(one.card)]
         match = _LINE.search(message)
-        place = int(match[1]) - 2 - numbers if match is not None else -1
-        if 0 <= place < len(self.cards):
-            return self.cards[place]
+        place = int(match[1]) - 2 if match is not None else -1
+        if 0 <= place < min(len(lines), numbers):
+            return lines[place].card
         said = " ".join(message.lower().split())
         whole = (card for card in self.cards if " ".join(card.words).lower() in said)
         inner = {match[1] for match in _INSTANCE.finditer(said)}
         named = (card for card in self.cards if card.keyword in inner)
         return next(whole, None) or next(named, None)
+
+    def _flat(self, corner: Corner | None) -> FlatNetlist:
+        process = corner.process if corner is not None else ""
+        return self.flats[process] if process else next(iter(self.flats.values()))
+
+
+def sets_tolerance(card: Card) -> bool:
+    """Whether it is an option card with the relative tolerance of the solver."""
+    return card.keyword in {".options", ".option"} and "reltol" in card.text.lower()
+
+
+def _given(values: Mapping[str, float], corner: Corner, sample: int) -> dict[str, float]:
+    """Every name that a design brings."""
+    merged = {**values, **corner.parameters, SWITCH: sample != 0}
+    found = {name: float(value) for name, value in merged.items()}
+    return {**found, TEMPERATURE: corner.temperature}
 
 
 def build_decks(circuit: Circuit) -> list[Deck]:
@@ -104,7 +167,11 @@ def build_decks(circuit: Circuit) -> list[Deck]:
 
 def _build(circuit: Circuit, bench: Testbench) -> Deck:
     cards = read_cards(circuit.files, bench.netlist)
-    findings = check_cards(cards)
+    libraries = [card for card in cards if card.keyword == ".lib"]
+    wanted, known = technologies(libraries, circuit.corners)
+    first = next(iter(known.values()))
+    models = {*first.models, *grouped_models(first.models)}
+    findings = check_cards(cards, first.subckts, models)
     if findings:
         raise CircuitError(findings)
     analyses = tuple(card.keyword[1:] for card in cards if card.keyword in ANALYSES)
@@ -115,21 +182,29 @@ def _build(circuit: Circuit, bench: Testbench) -> Deck:
     ]
     if findings:
         raise CircuitError(findings)
-    given = {*circuit.variable_names, *circuit.parameters}
+    _ = Hierarchy(cards).mos_paths  # counts instances before anything is expanded
+    free = [*circuit.variable_names, *circuit.parameters]
+    matching = {
+        name.lower(): Matching(found.avt, found.abeta)
+        for name, found in getattr(circuit, "mismatch", {}).items()
+    }
     params = set(global_params(cards))
+    flats = {name: flatten(cards, free, technology, matching) for name, technology in known.items()}
     return Deck(
         name=bench.name,
         cards=tuple(c for c in cards if c.keyword not in _LEFT_OUT and c not in params),
-        defaults={name: text for name, text in read_params(cards) if name not in given},
-        measures=tuple(read_measure(c) for c in cards if c.keyword in {".meas", ".measure"}),
+        defaults={name: text for name, text in read_params(cards) if name not in free},
+        libraries=wanted,
+        flats=flats,
+        measures=tuple(read_measure(c) for c in cards if is_measure(c)),
         analyses=analyses,
-        devices=Hierarchy(cards).mos_paths,
+        models={name: text for flat in flats.values() for name, text in flat.cards.items()},
     )
 
 
 def _reserved(circuit: Circuit) -> list[Finding]:
     return [
-        Finding("circuit.yaml", None, f"{name!r} is a word of ngspice's own", "Rename it")
+        Finding("circuit.yaml", None, f"{name!r} is a word of ngspice's or of our own", "Rename it")
         for name in [*circuit.variable_names, *circuit.parameters]
         if name in _WORDS
     ]

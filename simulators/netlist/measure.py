@@ -16,6 +16,8 @@ _CARD = re.compile(
 _FIRST_WORDS = "find when trig min max min_at max_at pp avg rms integ deriv".split()
 # vdb(out), i(vdd), v(a,b), numbers, key=value with any of them: no quote, backtick, $, ;, |, <, >.
 _SAFE = re.compile(r"[A-Za-z0-9_.#+\-*/=(),\[\]@: ]+$")
+_NUMBER = re.compile(r"\{[^{}]*\}|'[^']*'|\"[^\"]*\"")
+"""A value that is an expression of parameters: a number by the time that ngspice sees it."""
 _VECTORS = frozenset("all time frequency temper".split())
 
 
@@ -37,7 +39,7 @@ class Measure:
 
     @property
     def command(self) -> str:
-        """As an ngspice command and, with a dot before it, as a card."""
+        """As an ngspice command and, with a dot before it, as a card; expressions in it stay."""
         return f"meas {self.analysis} {self.name} {self.what}"
 
 
@@ -52,15 +54,21 @@ def read_measure(card: Card) -> Measure:
         raise CircuitError(
             [card.finding(f"{card.text!r} is no measure", "Write `.meas ac|dc|tran NAME find ...`")]
         )
-    what = " ".join(match["what"].split())
+    what = " ".join(match["what"].lower().split())  # as a command, ngspice knows vdb but not VDB
     if re.match(r"param\s*=", what, re.IGNORECASE):
         problem = f"measure {match['name']!r} is an expression over other measures"
         raise CircuitError([card.finding(problem, "Write it as a metric's `expression` instead")])
-    if not _SAFE.match(what) or what.split()[0].lower() not in _FIRST_WORDS:
+    plain = _NUMBER.sub("0", what)
+    if not _SAFE.match(plain) or what.split()[0].lower() not in _FIRST_WORDS:
         problem = f"measure {match['name']!r} has a form that is not supported: {what!r}"
         cure = f"Start with one of {' '.join(_FIRST_WORDS)}"
         raise CircuitError([card.finding(problem, cure)])
     return Measure(match["name"].lower(), match["analysis"].lower(), what, card)
+
+
+def is_measure(card: Card) -> bool:
+    """Whether it is a `.meas` card."""
+    return card.keyword in {".meas", ".measure"}
 
 
 def check_measures(cards: Sequence[Card], analyses: Sequence[str]) -> Iterator[Finding]:
@@ -71,7 +79,7 @@ def check_measures(cards: Sequence[Card], analyses: Sequence[str]) -> Iterator[F
     """
     nodes = _nodes(cards)
     for card in cards:
-        if card.keyword not in {".meas", ".measure"}:
+        if not is_measure(card):
             continue
         try:
             measure = read_measure(card)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 
 from circuits.errors import Finding
 from simulators.netlist.card import Card
@@ -15,7 +15,7 @@ ANALYSES = frozenset({".op", ".ac", ".dc", ".tran"})
 _DOT_CARDS = frozenset(
     """
     .param .subckt .ends .model .nodeset .ic .global .temp .options .option .save .op .ac
-    .dc .tran .meas .measure .end
+    .dc .tran .meas .measure .end .lib
     """.split()
 )
 _MODEL_TYPES = frozenset(
@@ -33,7 +33,6 @@ _NODES = {"d": 2, "q": 3, "j": 3, "m": 4}
 _ELEMENTS = "rclkviefghbdqjmx"
 _CURES = {
     ".control": "Give analyses and measures as cards; commands are not run",
-    ".lib": "Use `.include` of a file in the circuit's folder",
     ".func": "Use `.param` expressions",
     ".include": "Write `.include FILE` on one line, the name without blanks",
     ".step": "Use corners, or several testbenches",
@@ -46,24 +45,39 @@ _RANDOM = re.compile(
 )
 """Functions and sources whose values the netlist does not give: a design could not be repeated."""
 _LETTERS = re.compile(r"[`$;|<>\\]")
+_LONGEST = 100_000
+"""Characters of a card: a waveform of thousands of points is shorter."""
 
 
-def check_cards(cards: Sequence[Card]) -> list[Finding]:
-    """Everything that the cards may not contain, refer to and lack, or repeat."""
+def check_cards(
+    cards: Sequence[Card], subckts: Container[str] = (), models: Container[str] = ()
+) -> list[Finding]:
+    """Everything that the cards may not contain, refer to and lack, or repeat.
+
+    Args:
+        cards: of one testbench.
+        subckts: names of a PDK's subcircuits, which X cards may refer to.
+        models: names of a PDK's models.
+    """
     checks: tuple[Callable[[Sequence[Card]], Iterator[Finding]], ...] = (
         _forbidden,
         check_params,
-        _subcircuits,
-        _missing_models,
+        _paired,
         _repeated_analyses,
     )
-    return [finding for check in checks for finding in check(cards)]
+    found = [finding for check in checks for finding in check(cards)]
+    return [*found, *_subcircuits(cards, subckts), *_missing_models(cards, models)]
 
 
 def _forbidden(cards: Sequence[Card]) -> Iterator[Finding]:
     for card in cards:
         word = card.keyword
-        if not (card.text.isprintable() and card.text.isascii()) or _LETTERS.search(card.text):
+        if len(card.text) > _LONGEST:
+            yield card.finding(
+                f"{word[:60]!r}: a card of over {_LONGEST} characters",
+                "Split it, or leave some out",
+            )
+        elif not (card.text.isprintable() and card.text.isascii()) or _LETTERS.search(card.text):
             yield card.finding(
                 "characters that a netlist may not contain",
                 "Remove ` $ ; | < > \\ and all that is not ASCII",
@@ -103,8 +117,8 @@ def _list(names: frozenset[str]) -> str:
     return f"Allowed are {' '.join(sorted(names))}"
 
 
-def _subcircuits(cards: Sequence[Card]) -> Iterator[Finding]:
-    """`.subckt` and `.ends` that do not pair, and X cards that instantiate nothing."""
+def _paired(cards: Sequence[Card]) -> Iterator[Finding]:
+    """`.subckt` and `.ends` that do not pair."""
     open_cards: list[Card] = []
     for card in cards:
         if card.keyword == ".subckt":
@@ -117,21 +131,27 @@ def _subcircuits(cards: Sequence[Card]) -> Iterator[Finding]:
             yield card.finding(".ends without a .subckt", "Remove it")
     for card in open_cards:
         yield card.finding(".subckt without its .ends", "Close it with .ends")
+
+
+def _subcircuits(cards: Sequence[Card], foreign: Container[str]) -> Iterator[Finding]:
+    """X cards that instantiate nothing."""
     known = _defined(cards, ".subckt")
     for card in cards:
-        if card.keyword[0] == "x" and subcircuit_of(card) not in known:
+        name = subcircuit_of(card) if card.keyword[0] == "x" else ""
+        if card.keyword[0] == "x" and name not in known and name not in foreign:
             yield card.finding(
                 f"subcircuit {subcircuit_of(card)!r} is not defined",
                 f"Include the file that has its .subckt; known are {_names(known)}",
             )
 
 
-def _missing_models(cards: Sequence[Card]) -> Iterator[Finding]:
+def _missing_models(cards: Sequence[Card], foreign: Container[str]) -> Iterator[Finding]:
     models = _defined(cards, ".model")
+    groups = frozenset(name.rpartition(".")[0] for name in models if name[-1].isdigit())
     for card in cards:
         letter = card.keyword[0]
-        if letter in _NODES:
-            yield from _model_of(card, _NODES[letter], models)
+        if letter in _NODES and not any(word.lower() in foreign for word in card.words[1:]):
+            yield from _model_of(card, _NODES[letter], models | groups)
 
 
 def _defined(cards: Sequence[Card], keyword: str) -> frozenset[str]:

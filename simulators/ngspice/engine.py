@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import math
 
+from simulators.netlist.flat import REFERENCE
+from simulators.ngspice.altered import Outline, outline
 from simulators.ngspice.job import BenchReply, BenchTemplate
+from simulators.ngspice.kept import MOST, KeptCircuits
 from simulators.ngspice.library import NgspiceLibrary
 from simulators.regions import DEVICE_VALUES, THRESHOLDS
 from simulators.result import FailureKind
 
 _HISTORY_EVERY = 50
+_MEASURE = ".meas "
+_UNFINISHED = {FailureKind.NO_CONVERGENCE.value, FailureKind.BAD_NETLIST.value}
+"""Failures after which a circuit is not kept."""
 _NO_CONVERGENCE = (
     "no convergence",
     "timestep too small",
@@ -31,10 +37,18 @@ _NOISE = (
 
 
 class Engine:
-    """Loads, runs and clears one deck at a time; a result depends on that deck alone."""
+    """Runs one deck at a time, loaded and cleared each time: its result depends on it alone.
 
-    def __init__(self, library: NgspiceLibrary) -> None:
+    Decks of a `fast` testbench stay loaded, and the next of the same shape alters them in place.
+
+    Args:
+        library: libngspice.
+        most: circuits that stay loaded.
+    """
+
+    def __init__(self, library: NgspiceLibrary, most: int = MOST) -> None:
         self._library = library
+        self._kept = KeptCircuits(library, most)
         self._runs = 0
 
     def run(self, bench: BenchTemplate, numbers: list[str]) -> BenchReply:
@@ -43,27 +57,65 @@ class Engine:
         Raises:
             LibraryExitError: ngspice ended itself; the process must be replaced.
         """
-        library = self._library
-        library.log.clear()
-        lines = [f"* {bench['name']}", *numbers, *bench["body"], ".end"]
+        commands = [line[1:] for line in numbers if line.startswith(_MEASURE)]
+        given = [line for line in numbers if not line.startswith(_MEASURE)]
+        self._library.log.clear()
+        if bench["fast"]:
+            return self._fast(bench, given, commands)
         try:
-            library.circuit([line.encode() for line in lines])
-            library.command("run")
-            return self._read(bench)
+            lines = _deck(bench, given)
+            self._library.circuit([line.encode() for line in lines])
+            return self._analyse(bench, commands)
         finally:
             self._clear()
+            self._library.command("remcirc")
 
-    def _read(self, bench: BenchTemplate) -> BenchReply:
+    def _fast(self, bench: BenchTemplate, given: list[str], commands: list[str]) -> BenchReply:
+        """Alter a kept circuit; load one where there is none, or where that came to nothing."""
+        wanted = outline([bench["name"], *given])
+        if self._kept.alter(wanted):
+            reply = self._checked(bench, wanted, commands)
+            if reply["failure"] not in _UNFINISHED:
+                return reply
+        self._kept.load(wanted, _deck(bench, given))
+        return self._checked(bench, wanted, commands)
+
+    def _checked(self, bench: BenchTemplate, wanted: Outline, commands: list[str]) -> BenchReply:
+        """Run the current circuit, and keep it if its analyses came to their end."""
+        try:
+            reply = self._analyse(bench, commands)
+        finally:
+            self._clear()
+        if reply["failure"] == FailureKind.BAD_NETLIST:  # it may not even be loaded
+            self._kept.forget()
+        elif reply["failure"] in _UNFINISHED:
+            self._kept.drop(wanted)
+        return reply
+
+    def _analyse(self, bench: BenchTemplate, commands: list[str]) -> BenchReply:
+        self._library.command("run")
+        return self._read(bench, commands)
+
+    def _read(self, bench: BenchTemplate, commands: list[str]) -> BenchReply:
         plots = self._plots()
         missing = [analysis for analysis in bench["analyses"] if analysis not in plots]
         if missing or not self._complete():
             reason, said = self._why()
             return _reply({}, {}, reason, f"{bench['name']}: {said}")
-        measures = self._measure(bench, plots)
+        measures = self._measure(bench, commands, plots)
         failed = [name for name, value in measures.items() if value is None]
         kind = FailureKind.MEASURE_FAILED.value if failed else None
         message = f"{bench['name']}: no value for {', '.join(failed)}" if failed else ""
-        return _reply(measures, self._devices(bench, plots), kind, message)
+        reply = _reply(measures, self._devices(bench, plots), kind, message)
+        if bench["nodes"]:
+            reply["nodes"] = self._nodes(plots["op"])
+        return reply
+
+    def _nodes(self, plot: str) -> dict[str, float]:
+        """Node voltages (V) of an operating point; branch currents and inner nodes have a `#`."""
+        names = [name for name in self._library.vectors(plot) if "#" not in name]
+        found = {name: self._library.number(f"{plot}.{name}") for name in names}
+        return {n: v for n, v in found.items() if v is not None and math.isfinite(v)}
 
     def _plots(self) -> dict[str, str]:
         """Plot name by analysis (`ac` -> `ac3`), those of this run only."""
@@ -90,10 +142,12 @@ class Engine:
         kind = FailureKind.NO_CONVERGENCE if hopeless else FailureKind.BAD_NETLIST
         return kind.value, message
 
-    def _measure(self, bench: BenchTemplate, plots: dict[str, str]) -> dict[str, float | None]:
+    def _measure(
+        self, bench: BenchTemplate, commands: list[str], plots: dict[str, str]
+    ) -> dict[str, float | None]:
         values: dict[str, float | None] = {}
         current = ""
-        for name, analysis, command in bench["measures"]:
+        for (name, analysis), command in zip(bench["measures"], commands, strict=True):
             if analysis != current:
                 self._library.command(f"setplot {plots[analysis]}")
                 current = analysis
@@ -114,7 +168,7 @@ class Engine:
             return {}
         if "tran" in plots or ("dc" in plots and self._sweeps(plots["dc"])):
             self._library.command("op")  # sweeps and transients leave devices at their last point
-        points = {path: self._device(path) for path in bench["devices"]}
+        points = {path: self._device(name) for path, name in bench["devices"]}
         return {path: point for path, point in points.items() if point is not None}
 
     def _sweeps(self, plot: str) -> bool:
@@ -122,9 +176,8 @@ class Engine:
         scale = self._library.vector("v-sweep") or self._library.vector("i-sweep")
         return scale is None or len(scale) > 1
 
-    def _device(self, path: str) -> dict[str, float] | None:
-        """Operating point of the MOS at `path`: ngspice calls `xdut.mn1` `m.xdut.mn1`."""
-        name = f"m.{path}" if "." in path else path
+    def _device(self, name: str) -> dict[str, float] | None:
+        """Operating point of the MOS that ngspice calls `name`, such as `m.xdut.mn1`."""
         found = {key: self._library.number(f"@{name}[{key}]") for key in DEVICE_VALUES}
         for key in THRESHOLDS:
             value = self._library.number(f"@{name}[{key}]")
@@ -135,11 +188,18 @@ class Engine:
         return known if len(known) == len(DEVICE_VALUES) + 1 else None
 
     def _clear(self) -> None:
+        """Free the results, and now and then the history of commands."""
         self._library.command("destroy all")
-        self._library.command("remcirc")
         self._runs += 1
         if self._runs % _HISTORY_EVERY == 0:
             self._library.forget_history()
+
+
+def _deck(bench: BenchTemplate, given: list[str]) -> list[str]:
+    """The whole deck, model cards in the places of their names."""
+    models = bench["models"]
+    lines = [models[line[1:]] if line[0] == REFERENCE else line for line in given]
+    return [f"* {bench['name']}", *lines, *bench["body"], ".end"]
 
 
 def _reply(
@@ -148,4 +208,6 @@ def _reply(
     failure: str | None,
     message: str,
 ) -> BenchReply:
-    return BenchReply(measures=measures, devices=devices, failure=failure, message=message)
+    return BenchReply(
+        measures=measures, devices=devices, nodes={}, failure=failure, message=message
+    )

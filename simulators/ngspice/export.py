@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from circuits.definition import Circuit, Corner
 from circuits.units import format_quantity
-from simulators.netlist.deck import Deck, build_decks
+from simulators.netlist.deck import Deck
+from simulators.ngspice.nodesets import prepared_decks
+from simulators.pdk.registry import find_pdk
 
 
 def sized_netlists(
@@ -27,7 +29,7 @@ def sized_netlists(
     corner = corner or circuit.corners[0]
     return {
         f"{circuit.name}.{deck.name}.cir": _netlist(circuit, deck, values, corner)
-        for deck in build_decks(circuit)
+        for deck in prepared_decks(circuit)
     }
 
 
@@ -47,19 +49,31 @@ def _netlist(circuit: Circuit, deck: Deck, values: Mapping[str, float], corner: 
     ]
     lines = [
         *(_comment(text) for text in about),
-        *deck.numbers({**circuit.parameters, **values}, corner),
-        *(_wrap(text) for text in deck.body),
-        *_control(deck),
+        *_libraries(deck, corner),
+        *(_wrap(text) for text in deck.source({**circuit.parameters, **values}, corner)),
+        *deck.body,
+        *_control(deck, deck.numbers({**circuit.parameters, **values}, corner)),
         ".end",
     ]
     return "\n".join(lines) + "\n"
 
 
-def _control(deck: Deck) -> list[str]:
+def _libraries(deck: Deck, corner: Corner) -> list[str]:
+    """`.lib` cards of an installed PDK, by its path on this machine."""
+    if deck.libraries is None:
+        return []
+    library = find_pdk(deck.libraries.family).library
+    return [f'.lib "{library}" {section}' for section in deck.libraries.in_corner(corner)]
+
+
+def _control(deck: Deck, numbers: Sequence[str]) -> list[str]:
+    """The analyses and measures as commands, expressions of parameters in them as numbers."""
+    commands = [line[1:] for line in numbers if line.startswith(".meas ")]
+    measured = list(zip(deck.measures, commands, strict=True))
     lines = [".control", "set numdgt=12", "run"]
     for analysis in dict.fromkeys(measure.analysis for measure in deck.measures):
         lines.append(f"setplot {analysis}1")
-        lines += [measure.command for measure in deck.measures if measure.analysis == analysis]
+        lines += [command for measure, command in measured if measure.analysis == analysis]
     return [*lines, "quit", ".endc"]
 
 

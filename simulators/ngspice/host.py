@@ -1,52 +1,75 @@
-"""The host process: holds one libngspice and answers tasks from its standard input.
+"""What a host does once the nursery has forked it: gives up its rights, then answers tasks.
 
-Run as `python -m simulators.ngspice.host PARENT_PID`. One JSON object a line in, one a line out, a
-`Ready` first. It ends when its input ends, or when its parent is gone while a simulation runs.
+One JSON object a line in, one a line out, a `Ready` first. It ends when its input ends, and with
+its nursery.
 """
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
-import resource
-import sys
-import tempfile
-import threading
-import time
+from dataclasses import dataclass
 from typing import IO
 
+from simulators.ngspice.confine import MEMORY, confine, limit_processor
 from simulators.ngspice.engine import Engine
-from simulators.ngspice.errors import LibraryExitError, LibraryMissingError
+from simulators.ngspice.errors import LibraryExitError
 from simulators.ngspice.job import Answer, BenchReply, BenchTemplate, Ready, Run
 from simulators.ngspice.library import NgspiceLibrary
 from simulators.result import FailureKind
 
-_MEMORY = 4 << 30
-"""Address space of a host, bytes: a deck of hundreds of devices needs a tenth."""
+_REQUESTS, _ANSWERS = 3, 4
+_DESCRIPTORS = 5
+_MESSAGE = 2_000
+"""Characters of a message: what ngspice prints has no end."""
 
 
-def main() -> None:
-    """Serve until standard input ends."""
-    requests, answers = _take_pipes()
-    # Given, not asked for: a parent killed while we start would leave us to somebody else.
-    _end_with_parent(int(sys.argv[1]))
-    _stand_nowhere()
-    _limit()
-    try:
-        library = NgspiceLibrary()
-    except LibraryMissingError as error:
-        _say(answers, Ready(version="", missing=str(error)))
-        return
-    _say(answers, Ready(version=library.version(), missing=""))
-    engine = Engine(library)
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """What the nursery has loaded: libngspice, or why it could not.
+
+    Attributes:
+        library: None when it is missing.
+        version: of libngspice.
+        missing: why there is none.
+    """
+
+    library: NgspiceLibrary | None
+    version: str
+    missing: str
+
+
+def live(loaded: Loaded, parent: int, requests: int, answers: int) -> None:
+    """Serve until the input ends, confined.
+
+    Args:
+        loaded: the library, in this process by the fork.
+        parent: process id of the nursery.
+        requests: descriptor to read from.
+        answers: descriptor to write to.
+    """
+    _take(requests, answers)
+    confinement = confine(parent, _DESCRIPTORS)
+    with os.fdopen(_REQUESTS, encoding="utf-8") as tasks, os.fdopen(_ANSWERS, "w") as replies:
+        ready = Ready(version=loaded.version, missing=loaded.missing, confinement=confinement)
+        _say(replies, ready)
+        if loaded.library is not None:
+            _serve(Engine(loaded.library), tasks, replies)
+
+
+def _serve(engine: Engine, tasks: IO[str], replies: IO[str]) -> None:
     benches: list[BenchTemplate] = []
-    for line in requests:
+    for line in tasks:
         message = json.loads(line)
         if message["op"] == "load":
             benches = message["benches"]
             continue
+        for place, name, card in message["models"]:
+            benches[place]["models"][name] = card
+        limit_processor(message["seconds"])
         answer = _run(engine, benches, message)
-        _say(answers, answer)
+        _say(replies, answer)
         if answer["gone"]:
             return
 
@@ -60,8 +83,8 @@ def _run(engine: Engine, benches: list[BenchTemplate], task: Run) -> Answer:
             reply = engine.run(bench, deck["lines"])
         except LibraryExitError as error:
             reply = _gave_up(bench["name"], str(error))
-            return Answer(decks=[*replies, reply], gone=True)
-        replies.append(reply)
+            return Answer(decks=[*replies, _clipped(reply)], gone=True)
+        replies.append(_clipped(reply))
         if reply["failure"] == refused:
             break
     return Answer(decks=replies, gone=False)
@@ -70,62 +93,37 @@ def _run(engine: Engine, benches: list[BenchTemplate], task: Run) -> Answer:
 def _gave_up(name: str, said: str) -> BenchReply:
     """Why ngspice ended itself: a netlist that it cannot read, or memory that it lacks."""
     if "can't allocate" in said:
-        kind, why = FailureKind.SIMULATOR_CRASH, f"over {_MEMORY >> 30} GiB of memory wanted"
+        kind, why = FailureKind.SIMULATOR_CRASH, f"over {MEMORY >> 30} GiB of memory wanted"
     else:
         kind, why = FailureKind.BAD_NETLIST, "ngspice gave up"
     message = f"{name}: {why}: {said}"
-    return BenchReply(measures={}, devices={}, failure=kind.value, message=message)
+    return BenchReply(measures={}, devices={}, nodes={}, failure=kind.value, message=message)
 
 
-def _say(answers: IO[str], message: Ready | Answer) -> None:
-    answers.write(json.dumps(message) + "\n")
-    answers.flush()
+def _clipped(reply: BenchReply) -> BenchReply:
+    reply["message"] = reply["message"][:_MESSAGE]
+    return reply
 
 
-def _take_pipes() -> tuple[IO[str], IO[str]]:
-    """The pipes to the parent, moved away from where ngspice itself reads and prints."""
-    requests = os.fdopen(os.dup(0), "r", encoding="utf-8")
-    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
+def _say(replies: IO[str], message: Ready | Answer) -> None:
+    replies.write(json.dumps(message) + "\n")
+    replies.flush()
+
+
+def _take(requests: int, answers: int) -> None:
+    """The pipes to 3 and 4; nothing where ngspice itself reads and prints."""
+    # First away from where the one could lie in the other's place.
+    requests, answers = (_away(descriptor) for descriptor in (requests, answers))
     nothing = os.open(os.devnull, os.O_RDWR)
-    for descriptor in (0, 1, 2):
-        os.dup2(nothing, descriptor)
-    return requests, answers
-
-
-def _stand_nowhere() -> None:
-    """Move to a directory that is no more.
-
-    ngspice runs a .spiceinit of its working directory and of HOME, and writes files to the
-    former: here there is none, there can be none, and none is left when we are killed.
-    """
-    folder = tempfile.mkdtemp(prefix="ado-host-")
-    os.chdir(folder)
-    os.rmdir(folder)  # noqa: PTH106 - a Path would say no more
-    os.environ["HOME"] = os.environ["SPICE_SCRIPTS"] = os.path.join(folder, "none")  # noqa: PTH118
-
-
-def _limit() -> None:
-    """A runaway simulation ends this process, not the machine; no file grows, no core is left."""
-    for kind, most in (
-        (resource.RLIMIT_AS, _MEMORY),
-        (resource.RLIMIT_FSIZE, 0),
-        (resource.RLIMIT_CORE, 0),
+    for source, target in (
+        *((nothing, standard) for standard in (0, 1, 2)),
+        (requests, _REQUESTS),
+        (answers, _ANSWERS),
     ):
-        hard = resource.getrlimit(kind)[1]
-        allowed = most if hard == resource.RLIM_INFINITY else min(most, hard)
-        resource.setrlimit(kind, (allowed, allowed))
+        if source != target:
+            os.dup2(source, target)
 
 
-def _end_with_parent(parent: int) -> None:
-    """A parent that was killed closes no pipe while we simulate: watch for it."""
-
-    def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(0.5)
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
-
-
-if __name__ == "__main__":
-    main()
+def _away(descriptor: int) -> int:
+    """A copy of `descriptor` beyond the ones that a host keeps."""
+    return fcntl.fcntl(descriptor, fcntl.F_DUPFD, _DESCRIPTORS)

@@ -11,14 +11,24 @@ class BenchTemplate(TypedDict):
     name: str
     body: list[str]
     analyses: list[str]
-    measures: list[tuple[str, str, str]]
-    """(name, analysis, command)."""
-    devices: list[str]
-    """MOS paths whose operating point is wanted; empty for none."""
+    measures: list[tuple[str, str]]
+    """(name, analysis)."""
+    devices: list[tuple[str, str]]
+    """(path, name in ngspice) of MOS devices whose operating point is wanted; empty for none."""
+    models: dict[str, str]
+    """Model cards by name, for lines `@NAME`; a host gets each when it first needs it."""
+    nodes: bool
+    """Whether the node voltages of the operating point are wanted."""
+    fast: bool
+    """Whether circuits stay loaded and are altered in place, where that gives the same."""
 
 
 class BenchNumbers(TypedDict):
-    """The lines that differ from design to design, of one testbench in one corner."""
+    """The lines that differ from design to design, of one testbench in one corner.
+
+    A line `@NAME` stands for the model card NAME of the template, a line `.meas ...` for a
+    command that is given after the analyses, in the order of the template's measures.
+    """
 
     bench: int
     lines: list[str]
@@ -30,6 +40,8 @@ class Ready(TypedDict):
     version: str
     missing: str
     """Why libngspice cannot be used; empty when it can."""
+    confinement: dict[str, str]
+    """By step of `confine` why it does not hold; empty where it does."""
 
 
 class Load(TypedDict):
@@ -44,6 +56,10 @@ class Run(TypedDict):
 
     op: Literal["run"]
     decks: list[BenchNumbers]
+    models: list[tuple[int, str, str]]
+    """(testbench, name, card) of models that this host has not had before."""
+    seconds: float
+    """What the parent will wait; the host ends itself after as much processor time."""
 
 
 class BenchReply(TypedDict):
@@ -51,6 +67,8 @@ class BenchReply(TypedDict):
 
     measures: dict[str, float | None]
     devices: dict[str, dict[str, float]]
+    nodes: dict[str, float]
+    """Voltages (V) by node, where they were wanted."""
     failure: str | None
     """A `FailureKind`, or None."""
     message: str

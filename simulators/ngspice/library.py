@@ -25,6 +25,7 @@ int ngSpice_Command(char*);
 int ngSpice_Circ(char**);
 vector_info* ngGet_Vec_Info(char*);
 char** ngSpice_AllPlots(void);
+char** ngSpice_AllVecs(char*);
 """)
 
 _LOG_LINES = 2_000
@@ -46,13 +47,7 @@ class NgspiceLibrary:
         os.environ["OMP_NUM_THREADS"] = os.environ["OMP_THREAD_LIMIT"] = "1"
         self.log: list[str] = []
         self._gone = False
-        self._lib = _open()
-        self._callbacks = (
-            _FFI.callback("SendChar", self._on_text),
-            _FFI.callback("ControlledExit", self._on_exit),
-        )
-        null = _FFI.NULL
-        self._lib.ngSpice_Init(self._callbacks[0], null, self._callbacks[1], null, null, null, null)
+        self._lib = self._start()
         for command in (
             "unset osdi_enabled",
             "set num_threads=1",
@@ -60,6 +55,17 @@ class NgspiceLibrary:
             "set nomoremode",
         ):
             self.command(command)
+
+    def _start(self) -> Any:
+        """The library, loaded and initialised; another binding does it its own way."""
+        lib: Any = _FFI.dlopen(library_name())
+        self._callbacks = (
+            _FFI.callback("SendChar", self._on_text),
+            _FFI.callback("ControlledExit", self._on_exit),
+        )
+        null = _FFI.NULL
+        lib.ngSpice_Init(self._callbacks[0], null, self._callbacks[1], null, null, null, null)
+        return lib
 
     def command(self, text: str) -> None:
         """Run an ngspice command. Never give it text that a user wrote.
@@ -98,16 +104,19 @@ class NgspiceLibrary:
 
     def number(self, name: str) -> float | None:
         """First value of a vector; None when the vector is not there."""
-        found = self.vector(name)
-        return None if found is None else float(found[0])
+        info = self._lib.ngGet_Vec_Info(name.encode())
+        if info == _FFI.NULL or info.v_length <= 0:
+            return None
+        complex_ = info.v_compdata
+        return float(info.v_realdata[0] if complex_ == _FFI.NULL else complex_[0].re)
 
     def plots(self) -> list[str]:
         """Names of the plots, newest first."""
-        names: list[str] = []
-        found = self._lib.ngSpice_AllPlots()
-        while found != _FFI.NULL and found[len(names)] != _FFI.NULL:
-            names.append(_text(found[len(names)]))
-        return names
+        return _names(self._lib.ngSpice_AllPlots())
+
+    def vectors(self, plot: str) -> list[str]:
+        """Names of the vectors of a plot."""
+        return _names(self._lib.ngSpice_AllVecs(plot.encode()))
 
     def version(self) -> str:
         """Such as `ngspice-39`."""
@@ -116,10 +125,13 @@ class NgspiceLibrary:
         words = [word for line in self.log for word in line.split() if word.startswith("ngspice-")]
         return words[0] if words else "ngspice"
 
-    def _on_text(self, text: Any, _ident: int, _user: Any) -> int:
+    def _keep(self, line: str) -> None:
         if len(self.log) >= _LOG_LINES:  # one warning a time step would fill the memory
             del self.log[: _LOG_LINES // 2]
-        self.log.append(_text(text))
+        self.log.append(line)
+
+    def _on_text(self, text: Any, _ident: int, _user: Any) -> int:
+        self._keep(_text(text))
         return 0
 
     def _on_exit(self, *_args: Any) -> int:
@@ -132,13 +144,25 @@ class NgspiceLibrary:
             raise LibraryExitError("; ".join(said[-8:]))
 
 
+def _names(found: Any) -> list[str]:
+    """The strings of a list that ends with a null pointer."""
+    names: list[str] = []
+    while found != _FFI.NULL and found[len(names)] != _FFI.NULL:
+        names.append(_text(found[len(names)]))
+    return names
+
+
 def _text(pointer: Any) -> str:
     raw = _FFI.string(pointer)
     return raw.decode("utf-8", "replace") if isinstance(raw, bytes) else str(raw)
 
 
-def _open() -> Any:
-    """The shared library: the one that ADO_LIBNGSPICE names and no other, else the system's."""
+def library_name() -> str:
+    """The shared library: the one that ADO_LIBNGSPICE names and no other, else the system's.
+
+    Raises:
+        LibraryMissingError: it is not there, or is no libngspice.
+    """
     named = os.environ.get("ADO_LIBNGSPICE")
     names = [named] if named else ["libngspice.so.0", "libngspice.so", "libngspice.dylib"]
     reasons = []
@@ -149,7 +173,7 @@ def _open() -> Any:
         except (OSError, AttributeError) as error:
             reasons.append(str(error))
             continue
-        return lib
+        return name
     asked = "ADO_LIBNGSPICE names no libngspice" if named else "libngspice is not installed"
     raise LibraryMissingError(
         f"{asked} ({reasons[0]}): apt-get install libngspice0, "

@@ -7,9 +7,10 @@ import pytest
 from circuits.definition import Circuit
 from circuits.fom import judge
 from circuits.loader import library_names, load_circuit
-from simulators.check import check_circuit, netlist_values, starting_design
+from simulators.check import check_circuit
 from simulators.corners import worst_corner
 from simulators.ngspice.simulator import NgspiceSimulator
+from simulators.starting import netlist_values, starting_design
 
 
 @pytest.fixture(params=library_names())
@@ -50,7 +51,7 @@ def test_the_start_is_sound_and_not_yet_good(circuit: Circuit) -> None:
     nominal = result.corners[circuit.corners[0].name]
     devices = {name.rsplit(".", 1)[-1] for name in nominal.devices}
     grouped = {name for group in circuit.device_groups for name in group.devices}
-    assert {name for name in grouped if name.startswith("m")} == devices
+    assert {name for name in grouped if name.startswith(("m", "xm"))} == devices
     for specs in circuit.spec_sets:
         metrics = worst_corner(result, specs.specs)
         assert None not in metrics.values()

@@ -21,11 +21,12 @@ import pytest
 from circuits.definition import Circuit, Corner
 from circuits.folder import LIBRARY
 from circuits.loader import library_names, load_circuit
-from simulators.check import starting_design
+from simulators.netlist.deck import Deck
 from simulators.ngspice.errors import HostStartError, LibraryMissingError, SimulatorClosedError
 from simulators.ngspice.export import sized_netlists
 from simulators.ngspice.simulator import NgspiceSimulator
 from simulators.result import FailureKind, SimulationResult
+from simulators.starting import starting_design
 from tests.simulators.small import DIVIDER, SLOW, circuit
 
 AMPLIFIER = load_circuit("two_stage_amplifier")
@@ -73,10 +74,37 @@ def by_hand(name: str, m: dict[str, float]) -> dict[str, float | None]:
     return {name: None if math.isnan(value) else value for name, value in found.items()}
 
 
+def fresh(folder: Path, deck: Deck, lines: list[str]) -> dict[str, float]:
+    """The deck's measures by a fresh `ngspice -b`: the very lines, measures asked as commands."""
+    asks = [line[1:] for line in lines if line.startswith(".meas ")]
+    control = [".control", "set numdgt=17", "run"]
+    for measure, ask in zip(deck.measures, asks, strict=True):
+        control += [f"setplot {measure.analysis}1", ask, f"print {measure.name}"]
+    rest = [line for line in lines[:-1] if not line.startswith(".meas ")]
+    return batch(folder, "deck.cir", "\n".join([*rest, *control, "quit", ".endc", ".end", ""]))
+
+
 @pytest.mark.parametrize("name", library_names())
-def test_equals_a_fresh_ngspice(name: str, tmp_path: Path) -> None:
+def test_equals_a_fresh_ngspice_bit_for_bit(name: str, tmp_path: Path) -> None:
     found = load_circuit(name)
-    sampled = [starting_design(found), *designs(found, 29)]
+    sampled = [starting_design(found), *designs(found, 5)]
+    with NgspiceSimulator(found) as simulator:
+        results = simulator.run(sampled)
+        decks = simulator.decks
+    for values, result in zip(sampled, results, strict=True):
+        for corner in found.corners:
+            printed: dict[str, float | None] = dict.fromkeys(result.corners[corner.name].measures)
+            for deck in decks:
+                lines = deck.lines({**found.parameters, **values}, corner)
+                printed |= fresh(tmp_path, deck, lines)
+            assert result.corners[corner.name].measures == printed
+
+
+@pytest.mark.parametrize("name", ["two_stage_amplifier", "hysteresis_comparator"])
+def test_equals_the_exported_netlists(name: str, tmp_path: Path) -> None:
+    """As their author wrote them: ngspice orders those otherwise, and comes to other last bits."""
+    found = load_circuit(name)
+    sampled = [starting_design(found), *designs(found, 9)]
     with NgspiceSimulator(found) as simulator:
         results = simulator.run(sampled)
     for values, result in zip(sampled, results, strict=True):
@@ -87,12 +115,12 @@ def test_equals_a_fresh_ngspice(name: str, tmp_path: Path) -> None:
         metrics = result.metrics()
         assert metrics.keys() == expected.keys()
         for key, value in expected.items():
-            assert metrics[key] == (None if value is None else pytest.approx(value, rel=1e-6)), key
+            assert metrics[key] == (None if value is None else pytest.approx(value, rel=1e-4)), key
         assert (result.failure is None) == (None not in expected.values())
     assert any(result.failure is None for result in results)
 
 
-@pytest.mark.parametrize("name", library_names())
+@pytest.mark.parametrize("name", ["two_stage_amplifier", "hysteresis_comparator"])
 def test_equals_the_users_own_files(name: str, tmp_path: Path) -> None:
     """The netlists as they lie in the folder, in plain ngspice, at their own sizes."""
     found = load_circuit(name)
@@ -109,7 +137,7 @@ def test_equals_the_users_own_files(name: str, tmp_path: Path) -> None:
     with NgspiceSimulator(found, processes=1) as simulator:
         [result] = simulator.run([starting_design(found)])
     expected = by_hand(name, printed)
-    assert result.metrics() == {key: pytest.approx(v, rel=1e-6) for key, v in expected.items()}
+    assert result.metrics() == {key: pytest.approx(v, rel=1e-4) for key, v in expected.items()}
 
 
 def bits(results: list[SimulationResult]) -> list[tuple[object, ...]]:
@@ -138,7 +166,14 @@ def test_no_designs() -> None:
     with NgspiceSimulator(AMPLIFIER, processes=1) as simulator:
         assert simulator.run([]) == []
         assert simulator.host_pids() == []
-        assert simulator.version == "ngspice"
+
+
+def test_the_version_is_known_before_the_first_design() -> None:
+    with NgspiceSimulator(AMPLIFIER, processes=1) as simulator:
+        version = simulator.version
+        assert re.fullmatch(r"ngspice-\d+(\.\d+)?", version)
+        [result] = simulator.run(designs(AMPLIFIER, 1))
+    assert result.simulator == version
 
 
 @pytest.fixture
@@ -273,7 +308,7 @@ def test_no_convergence(tmp_path: Path) -> None:
 
 
 def test_what_ngspice_cannot_parse_ends_its_host_and_not_the_simulator() -> None:
-    text = DIVIDER + "r9 out 0 {sqrt(nope)}\n"
+    text = DIVIDER + "b9 x 0 v={nope*v(in)}\n"
     second = DIVIDER.replace("gain", "other")
     with NgspiceSimulator(circuit(text, second), processes=1) as simulator:
         [result] = simulator.run([{"r": 1e3}])

@@ -55,7 +55,6 @@ def test_a_netlist_of_all_that_is_allowed() -> None:
     [
         (".control", ".control is not allowed. Give analyses and measures as cards"),
         (".CONTROL", ".control is not allowed"),
-        (".lib 'x' tt", ".lib is not allowed. Use `.include`"),
         (".csparam x=1", ".csparam is not allowed. Allowed are"),
         (".func f(x)={x}", ".func is not allowed. Use `.param`"),
         (".if (1)", ".if is not allowed"),
