@@ -8,9 +8,11 @@ import typer
 
 from ado_service.commands.circuits import check, circuits, evaluate
 from ado_service.commands.doctor import doctor
+from ado_service.commands.pdk import pdk
 from ado_service.commands.records import designs, jobs
 from ado_service.commands.run import run
 from ado_service.commands.serve import serve, worker
+from ado_service.commands.yields import yield_of_design
 
 app = typer.Typer(
     name="ado",
@@ -20,6 +22,8 @@ app = typer.Typer(
 )
 for command in (run, circuits, check, evaluate, jobs, designs, serve, worker, doctor):
     app.command()(command)
+app.command("yield")(yield_of_design)
+app.add_typer(pdk, name="pdk")
 
 
 def main() -> None:

@@ -44,6 +44,16 @@ class Start(StrEnum):
     RANDOM = "random"
 
 
+class Gating(StrEnum):
+    """How far a design is simulated that will not meet the specs."""
+
+    SPECS = "specs"
+    """The nominal corner first: the others only for designs that meet its specs, and its
+    transients not for designs that its operating point and AC rule out."""
+    NONE = "none"
+    """Every testbench in every corner for every design."""
+
+
 class JobConfig(BaseModel):
     """How a circuit is to be sized.
 
@@ -65,6 +75,9 @@ class JobConfig(BaseModel):
         start: who proposes the initial designs.
         stop_when_feasible: end at the first design that meets every spec.
         time_limit: longest simulation of one design, seconds.
+        gating: how far a design is simulated that will not meet the specs.
+        fast: keep circuits loaded and alter them in place; a design that would be the best so
+            far is simulated again by a reload, and that result counts.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -83,6 +96,8 @@ class JobConfig(BaseModel):
     start: Start = Start.AUTO
     stop_when_feasible: bool = False
     time_limit: float = Field(default=30.0, gt=0, le=86_400)
+    gating: Gating = Gating.SPECS
+    fast: bool = False
 
     @model_validator(mode="after")
     def _gp_can_carry_the_budget(self) -> Self:

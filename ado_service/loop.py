@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count
 
@@ -17,10 +17,12 @@ from circuits.fom import judge
 from circuits.spec import Spec
 from simulators.corners import worst_corner
 from simulators.protocol import Simulator
-from simulators.result import SimulationResult
+from simulators.result import FailureKind, SimulationResult
 
 _LIMIT_OF_EMPTY_ROUNDS = 3
 """Rounds without a new design after which the design space counts as used up."""
+_KILLED = {FailureKind.TIMEOUT, FailureKind.SIMULATOR_CRASH, FailureKind.LOST_WORKER}
+"""Failures of which a verifier has nothing to say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,9 @@ class Loop:
         stages: who proposes what in which round.
         simulator: measures the designs.
         ledger: the record of the job.
+        verifier: measures a design that would be the best so far once more, and that result
+            counts; None where the simulator's own results are final. So the best design on
+            record is always one that the verifier measured.
     """
 
     circuit: Circuit
@@ -47,6 +52,7 @@ class Loop:
     stages: Stages
     simulator: Simulator
     ledger: Ledger
+    verifier: Simulator | None = None
 
     def run(self) -> History:
         """Run to the end: budget used up, or (if so configured) all specs met.
@@ -114,13 +120,34 @@ class Loop:
     def _simulate(self, batch: Sequence[Entry], history: History) -> History:
         pending = [entry for entry in batch if entry.observation is None]
         seen = {entry.index: entry.observation for entry in batch}
+        best = _best([*history.observations, *seen.values()])
         for place, result in self.simulator.stream([entry.proposal.values for entry in pending]):
             entry = pending[place]
-            observation = observe(entry.proposal, result, self.specs)
+            result, observation = self._measured(entry, result, best)
             self.ledger.finish(entry, result, observation)
             seen[entry.index] = observation
+            best = _best([best, observation])
         done = tuple(found for _, found in sorted(seen.items()) if found is not None)
         return History(self.circuit, self.specs, (*history.observations, *done))
+
+    def _measured(
+        self, entry: Entry, result: SimulationResult, best: Observation | None
+    ) -> tuple[SimulationResult, Observation]:
+        """What is put on record of a design; the verifier's word on one that may be the best."""
+        found = observe(entry.proposal, result, self.specs)
+        leads = best is None or found.verdict.rank >= best.verdict.rank
+        if self.verifier is None or not leads or result.failure in _KILLED:
+            return result, found
+        [verified] = self.verifier.run([entry.proposal.values])
+        seen = observe(entry.proposal, verified, self.specs)
+        before, after = found.verdict, seen.verdict
+        if (before.specs_met, before.feasible) != (after.specs_met, after.feasible):
+            message = (
+                f"design {entry.index} met {before.specs_met} specs when altered in place, "
+                f"{after.specs_met} when reloaded; the latter counts"
+            )
+            self.ledger.event("note", {"message": message})
+        return verified, seen
 
     def _ended(self, history: History) -> bool:
         if len(history.observations) >= self.config.budget:
@@ -146,6 +173,12 @@ class Loop:
         )
 
 
+def _best(seen: Iterable[Observation | None]) -> Observation | None:
+    """The best of those that there are."""
+    known = (one for one in seen if one is not None)
+    return max(known, key=lambda one: one.verdict.rank, default=None)
+
+
 def derive_seed(seed: int, round_number: int, stage: str) -> int:
     """A 63-bit seed of its own for each (job seed, round, stage)."""
     text = f"{seed}/{round_number}/{stage}"
@@ -159,7 +192,7 @@ def observe(proposal: Proposal, result: SimulationResult, specs: Sequence[Spec])
     return Observation(
         values=proposal.values,
         metrics=metrics,
-        verdict=judge(metrics, specs),
+        verdict=judge(metrics, specs, result.skipped),
         regions={path: str(point.region) for path, point in devices.items()},
         failure=None if result.failure is None else str(result.failure),
     )

@@ -36,6 +36,10 @@ class Settings(BaseSettings):
         database_url: SQLAlchemy address of the design database; a SQLite file in `data_dir` when
             nothing else is said.
         processes: simulator hosts on this machine.
+        dask_address: of the scheduler of a Dask farm that simulates instead, such as
+            `tcp://host:8786`; None for this machine.
+        cache: whether results of simulations are kept in the database and used again.
+        cache_limit: bytes that they may take there; those not used for longest go first.
         lease_seconds: how long a runner may be silent before another takes its job.
         host, port: where the server listens.
         api_key: a key that the server accepts beside those in the database; None for none.
@@ -58,6 +62,9 @@ class Settings(BaseSettings):
         repr=False,  # may hold a password
     )
     processes: int = Field(default_factory=lambda: os.cpu_count() or 1, ge=1, le=1024)
+    dask_address: str | None = Field(default=None, max_length=500)
+    cache: bool = True
+    cache_limit: int = Field(default=1 << 30, ge=1 << 20)
     lease_seconds: float = Field(default=30.0, ge=1, le=3600)
     host: str = Field(default="127.0.0.1", min_length=1)
     port: int = Field(default=8765, ge=0, le=65535)

@@ -10,7 +10,7 @@ from importlib.metadata import version
 from fastapi import FastAPI
 from fastapi.concurrency import contextmanager_in_threadpool
 
-from ado_service.api import circuits, designs, errors, events, health, jobs, transcripts
+from ado_service.api import circuits, designs, errors, events, health, jobs, transcripts, uploads
 from ado_service.api.access import Guard
 from ado_service.api.body_limit import BodyLimit
 from ado_service.api.last_resort import LastResort
@@ -20,6 +20,7 @@ from ado_service.settings import Settings
 
 _ROUTERS = (
     circuits.routes,
+    uploads.routes,
     jobs.routes,
     events.routes,
     transcripts.routes,

@@ -1,4 +1,4 @@
-"""Circuits: those of the library and those on record."""
+"""Circuits: those of the library, those that users uploaded, those that jobs brought along."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from ado_service.api.etag import IfNoneMatch, etag, headers, unchanged
 from ado_service.api.resource import Filters, NextCursor, Resource
 from ado_service.api.routing import router
 from ado_service.api.service import StoreHere
+from ado_service.store.circuit_record import CircuitRecord, StartingDesign
 from ado_service.store.cursor import Position, decode, encode
 from ado_service.store.store import Store
 from circuits.definition import Circuit
@@ -21,7 +22,7 @@ from circuits.loader import library_names, load_circuit
 
 routes = router("/v1/circuits", "circuits")
 
-Origin = Literal["library", "record"]
+Origin = Literal["library", "upload", "record"]
 _LISTING = "circuits"
 
 
@@ -31,7 +32,9 @@ class CircuitEntry(Resource):
     name: str
     title: str
     technology: str
-    origin: Origin = Field(description="Comes with the service, or was put on record.")
+    origin: Origin = Field(
+        description="Comes with the service, was uploaded, or was put on record by a job."
+    )
     hash: str = Field(description="Of all that defines it, netlists included.")
     variables: int = Field(description="How many there are to size.")
     metrics: list[str]
@@ -45,6 +48,13 @@ class CircuitPage(Resource):
     next_cursor: NextCursor
 
 
+class CircuitLinks(Resource):
+    """Where to go on from a circuit."""
+
+    version: str = Field(description="The address of just this version, by its content hash.")
+    jobs: str = Field(description="The jobs of all circuits of this name.")
+
+
 class CircuitDetail(Resource):
     """A circuit with all that defines it."""
 
@@ -56,6 +66,10 @@ class CircuitDetail(Resource):
         description="Variables, metrics, spec sets, testbenches, and under `files` every netlist "
         "and model card."
     )
+    starting: StartingDesign | None = Field(
+        description="What its own sizes came to when it was uploaded; null for other circuits."
+    )
+    links: CircuitLinks
 
 
 @routes.get(
@@ -66,7 +80,7 @@ class CircuitDetail(Resource):
     responses=problems(),
 )
 def list_circuits(store: StoreHere, filters: Annotated[Filters, Query()]) -> CircuitPage:
-    """Every circuit that a job can name, the last saved version of each."""
+    """Every circuit that a job can name, the latest version of each."""
     last = "" if filters.cursor is None else str(decode(filters.cursor, _LISTING).id)
     behind = [entry for entry in _entries(store) if entry.name > last]
     shown = behind[: filters.limit]
@@ -87,25 +101,49 @@ def list_circuits(store: StoreHere, filters: Annotated[Filters, Query()]) -> Cir
 def get_circuit(
     store: StoreHere, response: Response, name: str, if_none_match: IfNoneMatch = None
 ) -> CircuitDetail | Response:
-    """Definition, variables, spec sets and netlists of a circuit."""
-    origin, circuit = _find(store, name)
-    digest = circuit.content_hash
-    tag = etag(digest)
+    """Definition, variables, spec sets and netlists of a circuit, by name or content hash."""
+    shown = _find(store, name)
+    tag = etag(f"{shown.hash}-{shown.origin}")
     response.headers.update(headers(tag))
-    return unchanged(tag, if_none_match) or CircuitDetail(
-        name=circuit.name, title=circuit.title, origin=origin, hash=digest, definition=circuit
+    return unchanged(tag, if_none_match) or shown
+
+
+def detail(record: CircuitRecord) -> CircuitDetail:
+    """A circuit on record as it is shown."""
+    return _detail(_origin(record), record.definition, record.starting)
+
+
+def _find(store: Store, name: str) -> CircuitDetail:
+    """The circuit that a job of this name, or content hash, would size."""
+    if name in _library():
+        return _detail("library", _library()[name])
+    return detail(store.circuits.find(name))
+
+
+def _detail(
+    origin: Origin, circuit: Circuit, starting: StartingDesign | None = None
+) -> CircuitDetail:
+    digest = circuit.content_hash
+    return CircuitDetail(
+        name=circuit.name,
+        title=circuit.title,
+        origin=origin,
+        hash=digest,
+        definition=circuit,
+        starting=starting,
+        links=CircuitLinks(
+            version=f"/v1/circuits/{digest}", jobs=f"/v1/jobs?circuit={circuit.name}"
+        ),
     )
 
 
-def _find(store: Store, name: str) -> tuple[Origin, Circuit]:
-    """The circuit that a job of this name would size."""
-    if name in _library():
-        return "library", _library()[name]
-    return "record", store.circuits.latest(name).definition
+def _origin(record: CircuitRecord) -> Origin:
+    return "record" if record.uploaded_at is None else "upload"
 
 
 def _entries(store: Store) -> list[CircuitEntry]:
-    found = {record.name: _entry("record", record.definition) for record in store.circuits.newest()}
+    newest = store.circuits.newest()
+    found = {record.name: _entry(_origin(record), record.definition) for record in newest}
     found |= {name: _entry("library", circuit) for name, circuit in _library().items()}
     return [found[name] for name in sorted(found)]
 

@@ -31,6 +31,10 @@ class Design(Resource):
     corners: dict[str, CornerResult] = Field(
         description="What was measured in each corner; empty in listings unless asked for."
     )
+    skipped: list[str] = Field(
+        description="Corners, and testbenches as corner/testbench, that were not simulated because "
+        "the design was not worth it; it is not feasible then."
+    )
     fom: float | None = Field(description="Figure of merit, dimensionless.")
     specs_met: int
     specs_total: int
@@ -38,7 +42,9 @@ class Design(Resource):
     regions: dict[str, str] = Field(description="Operating region by device.")
     failure: str | None = Field(description="Failure kind; null when all was measured.")
     message: str
-    seconds: float
+    seconds: float = Field(
+        description="Wall time of the simulation; of looking the result up where it was known."
+    )
     simulator: str
     created_at: datetime
     finished_at: datetime | None

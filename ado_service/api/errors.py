@@ -13,10 +13,13 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from ado_service.api.last_resort import internal_error
-from ado_service.api.problem import InvalidField, Place, ProblemError
+from ado_service.api.problem import CircuitFinding, InvalidField, Place, ProblemError
 from ado_service.api.routing import allowed_methods
 from ado_service.jobs.submit import SubmissionError
+from ado_service.jobs.upload import LibraryNameError, UploadsBusyError
 from ado_service.store import errors as store
+from circuits.errors import CircuitError
+from simulators.ngspice.errors import SimulatorError
 
 _log = structlog.get_logger(__name__)
 _RETRY_SECONDS = "5"
@@ -34,6 +37,7 @@ _STORE_ERRORS: dict[type[Exception], _Answer] = {
     store.AlreadyExists: _Answer(409, "already-exists"),
     store.LeaseLost: _Answer(409, "lease-lost"),
     store.JobEnded: _Answer(409, "job-ended"),
+    store.CircuitInUse: _Answer(409, "circuit-in-use"),
     store.IdempotencyConflict: _Answer(422, "idempotency-conflict", "header", "/Idempotency-Key"),
     store.BadCursor: _Answer(422, "invalid-request", "query", "/cursor"),
 }
@@ -53,6 +57,10 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(ProblemError, _problem)
     app.add_exception_handler(store.StoreError, _store)
     app.add_exception_handler(SubmissionError, _submission)
+    app.add_exception_handler(CircuitError, _circuit)
+    app.add_exception_handler(LibraryNameError, _library_name)
+    app.add_exception_handler(UploadsBusyError, _busy)
+    app.add_exception_handler(SimulatorError, _simulator)
     app.add_exception_handler(RequestValidationError, _validation)
     app.add_exception_handler(HTTPException, _http)
 
@@ -108,6 +116,36 @@ async def _submission(_request: Request, error: Exception) -> Response:
     return ProblemError(422, "invalid-request", str(error), [field]).response
 
 
+async def _circuit(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, CircuitError)
+    findings = [
+        CircuitFinding(file=one.file, line=one.line, problem=one.problem, cure=one.cure)
+        for one in error.findings
+    ]
+    fields = [
+        InvalidField(location="body", pointer=f"/files/{_escaped(one.file)}", detail=str(one))
+        for one in error.findings
+    ]
+    detail = "the circuit cannot be used: see findings"
+    return ProblemError(422, "invalid-circuit", detail, fields, findings=findings).response
+
+
+async def _library_name(_request: Request, error: Exception) -> Response:
+    return ProblemError(409, "library-name", str(error)).response
+
+
+async def _busy(_request: Request, error: Exception) -> Response:
+    return ProblemError(503, "busy", str(error), headers={"Retry-After": _RETRY_SECONDS}).response
+
+
+async def _simulator(_request: Request, error: Exception) -> Response:
+    # The text may show how this machine is set up: it is for the log.
+    _log.error("simulator_error", detail=str(error))
+    detail = "this server cannot simulate now; its log says why, and so does GET /v1/readyz"
+    headers = {"Retry-After": _RETRY_SECONDS}
+    return ProblemError(503, "unavailable", detail, headers=headers).response
+
+
 async def _validation(_request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     return of_validation(error.errors()).response
@@ -138,6 +176,11 @@ def _invalid_field(detail: Mapping[str, Any]) -> InvalidField:
     named = _NAMED.match(text)
     if not path and named:  # rules over several fields say in front which one to change
         path, text = [named["field"]], text[named.end() :]
-    pointer = "".join("/" + part.replace("~", "~0").replace("/", "~1") for part in path)
+    pointer = "".join(f"/{_escaped(part)}" for part in path)
     location: Place = next((known for known in get_args(Place) if known == place), "body")
     return InvalidField(location=location, pointer=pointer, detail=text)
+
+
+def _escaped(part: str) -> str:
+    """A step of a JSON Pointer."""
+    return part.replace("~", "~0").replace("/", "~1")

@@ -23,6 +23,8 @@ _CONFIG: dict[str, Any] = {
     "start": "auto",
     "stop_when_feasible": True,
     "time_limit": 30.0,
+    "gating": "specs",
+    "fast": False,
 }
 _JOB_EXAMPLE: dict[str, Any] = {
     "id": _JOB,
@@ -61,6 +63,7 @@ _DESIGN: dict[str, Any] = {
     "values": {"w1": 1.2e-05, "l1": 2.4e-07, "c1": 1.1e-12, "r1": 2200.0},
     "metrics": {"gain": 66.4, "cmrr": 71.0, "gbw": 8.1e6, "pm": 61.2, "power": 2.7e-05},
     "corners": {},
+    "skipped": [],
     "fom": 1.25,
     "specs_met": 4,
     "specs_total": 5,
@@ -108,6 +111,43 @@ _CIRCUIT: dict[str, Any] = {
     "metrics": ["gain", "cmrr", "gbw", "pm", "power"],
     "spec_sets": ["paper"],
 }
+_CIRCUIT_DETAIL: dict[str, Any] = {
+    "name": "divider",
+    "title": "Voltage divider",
+    "origin": "upload",
+    "hash": _HASH,
+    "definition": {
+        "name": "divider",
+        "title": "Voltage divider",
+        "variables": [{"name": "r", "unit": "Ohm", "low": 1000.0, "high": 10000.0}],
+        "testbenches": [{"name": "ac", "netlist": "ac.cir"}],
+        "metrics": [{"name": "gain", "unit": "dB"}],
+        "spec_sets": [
+            {
+                "name": "typical",
+                "specs": [
+                    {
+                        "metric": "gain",
+                        "direction": ">",
+                        "threshold": -6.0,
+                        "norm": 6.0,
+                        "weight": 1.0,
+                        "penalty": -2.0,
+                    }
+                ],
+            }
+        ],
+        "files": {"ac.cir": "* divider\n..."},
+    },
+    "starting": {
+        "values": {"r": 2000.0},
+        "metrics": {"gain": -9.542425},
+        "failure": None,
+        "message": "",
+        "simulator": "ngspice-39",
+    },
+    "links": {"version": f"/v1/circuits/{_HASH}", "jobs": "/v1/jobs?circuit=divider"},
+}
 _SUMMARY: dict[str, Any] = {
     "job_id": _JOB,
     "circuit": "two_stage_amplifier",
@@ -115,6 +155,7 @@ _SUMMARY: dict[str, Any] = {
     "state": "finished",
     "message": "",
     "simulations": 105,
+    "cached": 0,
     "simulations_to_all_specs": 62,
     "best": {
         "design_id": 66,
@@ -154,6 +195,7 @@ _PROBLEM: dict[str, Any] = {
 EXAMPLES: dict[str, dict[str, Any]] = {
     "CircuitEntry": _CIRCUIT,
     "CircuitPage": {"items": [_CIRCUIT], "next_cursor": None},
+    "CircuitDetail": _CIRCUIT_DETAIL,
     "Job": _JOB_EXAMPLE,
     "JobPage": {"items": [_JOB_EXAMPLE], "next_cursor": None},
     "JobSummary": _SUMMARY,

@@ -94,7 +94,9 @@ class NewJob(JobConfig):
     """A job to be run: a circuit, and how it is to be sized."""
 
     circuit: str = Field(
-        min_length=1, max_length=200, description="Name of a circuit, see GET /v1/circuits."
+        min_length=1,
+        max_length=200,
+        description="Name of a circuit, see GET /v1/circuits, or the content hash of a version.",
     )
 
     @property

@@ -26,6 +26,15 @@ class InvalidField(BaseModel):
     detail: str = Field(description="What is wrong and what to do.")
 
 
+class CircuitFinding(BaseModel):
+    """One thing wrong with a circuit."""
+
+    file: str = Field(description="The file that it stands in.")
+    line: int | None = Field(default=None, description="From 1; absent when it is no one line.")
+    problem: str = Field(description="What is wrong.")
+    cure: str = Field(description="What to do.")
+
+
 class Problem(BaseModel):
     """An error, as RFC 9457 writes it. `type` names its kind, `errors` the fields at fault."""
 
@@ -35,6 +44,9 @@ class Problem(BaseModel):
     detail: str = Field(description="What happened and what to do.")
     errors: list[InvalidField] | None = Field(
         default=None, description="The fields at fault; absent when no field is."
+    )
+    findings: list[CircuitFinding] | None = Field(
+        default=None, description="All that is wrong with a circuit; absent of other errors."
     )
 
 
@@ -46,6 +58,7 @@ class ProblemError(Exception):
         kind: short name, the end of `type`.
         detail: what happened and what to do.
         errors: the fields at fault.
+        findings: what is wrong with a circuit.
         headers: to send along.
     """
 
@@ -56,6 +69,7 @@ class ProblemError(Exception):
         detail: str,
         errors: Sequence[InvalidField] = (),
         headers: Mapping[str, str] | None = None,
+        findings: Sequence[CircuitFinding] = (),
     ) -> None:
         super().__init__(detail)
         self.headers = dict(headers or {})
@@ -65,6 +79,7 @@ class ProblemError(Exception):
             status=status,
             detail=_plain(detail),
             errors=[_cleaned(error) for error in errors[:_MOST_ERRORS]] or None,
+            findings=[_legible(finding) for finding in findings[:_MOST_ERRORS]] or None,
         )
 
     @property
@@ -98,6 +113,11 @@ def _cleaned(error: InvalidField) -> InvalidField:
     return InvalidField(
         location=error.location, pointer=_plain(error.pointer), detail=_plain(error.detail)
     )
+
+
+def _legible(finding: CircuitFinding) -> CircuitFinding:
+    texts = {name: _plain(getattr(finding, name)) for name in ("file", "problem", "cure")}
+    return finding.model_copy(update=texts)
 
 
 def _plain(text: str) -> str:

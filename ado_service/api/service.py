@@ -11,6 +11,7 @@ from typing import Annotated, Protocol
 import structlog
 from fastapi import Depends, Request
 
+from ado_service.jobs.upload import Uploads
 from ado_service.settings import Settings
 from ado_service.store.store import Store
 
@@ -42,12 +43,14 @@ class Service:
     Attributes:
         store: the design database, open.
         settings: of the process.
+        uploads: takes users' circuits in.
         worker: runs jobs here; None where `ado worker` processes do.
         closing: set when the server shuts down, for those who stream.
     """
 
     store: Store
     settings: Settings
+    uploads: Uploads
     worker: JobWorker | None = None
     closing: threading.Event = field(default_factory=threading.Event)
 
@@ -62,7 +65,8 @@ class Service:
 def running(settings: Settings, *, run_jobs: bool) -> Iterator[Service]:
     """A service with its database open and its worker started; drained and closed at the end."""
     with Store.open(settings.database_url) as store:
-        service = Service(store, settings, _worker(store, settings) if run_jobs else None)
+        worker = _worker(store, settings) if run_jobs else None
+        service = Service(store, settings, Uploads(store, settings), worker)
         if service.worker is not None:
             service.worker.start()
         try:

@@ -8,18 +8,33 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from ado_service.commands.console import FAILED, Json, fail, out, print_json, told_plainly
+from ado_service.commands.assignments import assigned
+from ado_service.commands.console import (
+    FAILED,
+    Cache,
+    Database,
+    Json,
+    err,
+    fail,
+    log_to_stderr,
+    open_results,
+    out,
+    print_json,
+    settings_with,
+    told_plainly,
+)
 from ado_service.commands.netlists import write_netlists
 from ado_service.commands.tables import device_table, size_table, spec_table
+from ado_service.jobs.simulator import open_simulator
 from circuits.definition import Circuit
-from circuits.fom import Verdict, judge
+from circuits.fom import Verdict
 from circuits.loader import library_names, load_circuit
 from circuits.spec import Spec
-from circuits.units import UnitError, parse_quantity
-from simulators.check import check_circuit, starting_design, try_circuit
-from simulators.corners import worst_corner
+from simulators.check import check_circuit, try_circuit
+from simulators.corners import verdict, worst_corner
 from simulators.ngspice.simulator import NgspiceSimulator
 from simulators.result import FailureKind, SimulationResult
+from simulators.starting import starting_design
 
 
 def circuits(as_json: Json = False) -> None:
@@ -65,6 +80,7 @@ def check(
                 "testbenches": [deck.name for deck in decks],
                 "metrics": worst_corner(result, circuit.specs()),
                 "failure": result.failure,
+                "message": result.message,
             }
         )
         return
@@ -73,6 +89,7 @@ def check(
         f"  {len(circuit.variables)} variables, {len(decks)} testbenches; its own sizes give:"
     )
     out.print(spec_table(circuit, circuit.specs(), worst_corner(result, circuit.specs())))
+    _note(result)
 
 
 def evaluate(
@@ -86,31 +103,45 @@ def evaluate(
         Path | None, typer.Option(help="Folder to write the sized netlists to.")
     ] = None,
     time_limit: Annotated[float, typer.Option(help="Longest simulation, seconds.")] = 30.0,
+    cache: Cache = True,
+    database: Database = None,
     as_json: Json = False,
 ) -> None:
     """Measure one design: metrics, specs, FOM and operating regions."""
+    log_to_stderr()
     with told_plainly():
+        settings = settings_with(database, cache=None if cache else False)
         found = load_circuit(circuit)
         check_circuit(found)
         specs = _specs(found, spec_set)
-        values = _assigned(found, assignments or [])
-        with NgspiceSimulator(found, processes=1, time_limit=time_limit) as simulator:
+        values = assigned(found, starting_design(found), assignments or [])
+        with (
+            open_results(settings) as store,
+            open_simulator(found, settings, store, time_limit=time_limit, processes=1) as simulator,
+        ):
             result = simulator.run([values])[0]
         if netlist is not None:
             write_netlists(found, values, netlist)
     metrics = worst_corner(result, specs)
-    verdict = judge(metrics, specs)
+    judged = verdict(result, specs)
     if as_json:
-        print_json(_evaluation(found, values, result, metrics, verdict))
+        print_json(_evaluation(found, values, result, metrics, judged))
     else:
         out.print(size_table(found, values))
         out.print(
             device_table(result.corners[found.corners[0].name].devices if result.corners else {})
         )
         out.print(spec_table(found, specs, metrics))
-        out.print(f"FOM {verdict.fom:.4g}, {verdict.specs_met} of {verdict.specs_total} specs met")
+        out.print(f"FOM {judged.fom:.4g}, {judged.specs_met} of {judged.specs_total} specs met")
+        _note(result)
     if result.failure not in {None, FailureKind.MEASURE_FAILED}:
         fail(f"{result.failure}: {result.message}", FAILED)
+
+
+def _note(result: SimulationResult) -> None:
+    """Why something was not measured, for people."""
+    if result.failure is FailureKind.MEASURE_FAILED:
+        err.print(f"note: {result.message}", style="yellow", markup=False, soft_wrap=True)
 
 
 def _specs(circuit: Circuit, spec_set: str | None) -> tuple[Spec, ...]:
@@ -118,27 +149,6 @@ def _specs(circuit: Circuit, spec_set: str | None) -> tuple[Spec, ...]:
         return circuit.specs(spec_set)
     except KeyError as error:
         fail(str(error.args[0]))
-
-
-def _assigned(circuit: Circuit, assignments: list[str]) -> dict[str, float]:
-    """The starting design with `assignments` in place; a value out of range is an error."""
-    values = starting_design(circuit)
-    variables = {variable.name: variable for variable in circuit.variables}
-    for assignment in assignments:
-        name, equals, text = assignment.partition("=")
-        if not equals or name not in variables:
-            fail(f"--set {assignment}: no such variable; write NAME=VALUE with one of "
-                 f"{', '.join(variables)}")  # fmt: skip
-        variable = variables[name]
-        try:
-            value = parse_quantity(text, variable.unit)
-        except UnitError as error:
-            fail(f"--set {assignment}: {error}")
-        if not variable.low <= value <= variable.high:
-            fail(f"--set {assignment}: out of range, {name} is from {variable.low:g} to "
-                 f"{variable.high:g} {variable.unit}")  # fmt: skip
-        values[name] = variable.snap(value)
-    return values
 
 
 def _evaluation(
@@ -161,5 +171,6 @@ def _evaluation(
         "failure": result.failure,
         "message": result.message,
         "seconds": result.seconds,
+        "cached": result.cached,
         "simulator": result.simulator,
     }

@@ -6,7 +6,7 @@ import json
 import logging
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Annotated, Any, NoReturn
 
 import structlog
@@ -19,6 +19,7 @@ from ado_service.store.errors import StoreError
 from ado_service.store.store import Store
 from circuits.errors import CircuitError, UnknownCircuitError
 from simulators.ngspice.errors import SimulatorError
+from simulators.pdk.errors import PdkError
 
 out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
@@ -32,6 +33,11 @@ Database = Annotated[
     typer.Option(
         "--database", help="Design database, such as sqlite:///ado.db. [ADO_DATABASE_URL]"
     ),
+]
+
+
+Cache = Annotated[
+    bool, typer.Option("--cache/--no-cache", help="Use and keep results of simulations.")
 ]
 
 
@@ -50,7 +56,7 @@ def told_plainly() -> Iterator[None]:
         fail(str(error))
     except ValidationError as error:
         fail("; ".join(_plain(dict(detail)) for detail in error.errors()))
-    except (StoreError, SimulatorError) as error:
+    except (StoreError, SimulatorError, PdkError) as error:
         fail(str(error), FAILED)
 
 
@@ -76,6 +82,19 @@ def settings_with(database: str | None = None, **overrides: Any) -> Settings:
 def open_store(settings: Settings) -> Iterator[Store]:
     """The design database, closed at the end."""
     with Store.open(settings.database_url) as store:
+        yield store
+
+
+@contextmanager
+def open_results(settings: Settings) -> Iterator[Store | None]:
+    """The design database for the results that it keeps; None, with a word, where it is away."""
+    with ExitStack() as stack:
+        store = None
+        if settings.cache:
+            try:
+                store = stack.enter_context(open_store(settings))
+            except StoreError as error:
+                err.print(f"without kept results: {error}", markup=False, soft_wrap=True)
         yield store
 
 

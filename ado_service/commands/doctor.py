@@ -24,9 +24,14 @@ from ado_service.llm.profile import MissingKeyError
 from ado_service.settings import Settings
 from ado_service.store.errors import StoreError
 from circuits.loader import load_circuit
-from simulators.check import starting_design
 from simulators.ngspice.errors import SimulatorError
+from simulators.ngspice.host_process import host_confinement
 from simulators.ngspice.simulator import NgspiceSimulator
+from simulators.pdk.registry import installed_pdks
+from simulators.starting import starting_design
+
+_FARM_SECONDS = 10.0
+"""How long a farm may be without workers before it counts as none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +51,9 @@ def doctor(database: Database = None, as_json: Json = False) -> None:
     checks: tuple[Callable[[Settings], list[Diagnosis]], ...] = (
         _ngspice,
         _libngspice,
+        _confinement,
+        _pdks,
+        _farm,
         _torch,
         _database,
         _profiles,
@@ -86,6 +94,43 @@ def _libngspice(_settings: Settings) -> list[Diagnosis]:
         found = f"{result.simulator}, a design in {result.seconds * 1e3:.0f} ms with the start"
         return [Diagnosis("libngspice", True, found)]
     return [Diagnosis("libngspice", False, f"{result.failure}: {result.message}")]
+
+
+def _confinement(_settings: Settings) -> list[Diagnosis]:
+    """What hosts are confined by here; a missing step is no error, others hold."""
+    try:
+        found = host_confinement()
+    except SimulatorError as error:
+        return [Diagnosis("confinement", False, str(error))]
+    missing = [f"no {step} ({reason})" for step, reason in found.items() if reason]
+    holds = [step for step, reason in found.items() if not reason]
+    cure = "docs/operations.md says what holds without it" if missing else ""
+    return [Diagnosis("confinement", True, ", ".join([*holds, *missing]), cure)]
+
+
+def _pdks(_settings: Settings) -> list[Diagnosis]:
+    found = installed_pdks()
+    if not found:
+        return [Diagnosis("PDKs", True, "none", "`ado pdk install sky130` fetches one")]
+    return [Diagnosis("PDKs", True, ", ".join(f"{one.name} ({one.root})" for one in found))]
+
+
+def _farm(settings: Settings) -> list[Diagnosis]:
+    """A real simulation there, when there is to be a farm."""
+    address = settings.dask_address
+    if not address:
+        return []
+    from simulators.farm.pool import DaskPool  # the extra `farm`
+
+    circuit = load_circuit("two_stage_amplifier")
+    try:
+        with DaskPool(circuit, address=address, patience=_FARM_SECONDS, fall_back=False) as pool:
+            result = pool.run([starting_design(circuit)])[0]
+    except SimulatorError as error:
+        return [Diagnosis("farm", False, str(error))]
+    if result.failure is not None:
+        return [Diagnosis("farm", False, f"{result.failure}: {result.message}")]
+    return [Diagnosis("farm", True, f"{address}, {result.simulator}")]
 
 
 def _torch(_settings: Settings) -> list[Diagnosis]:

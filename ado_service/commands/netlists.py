@@ -18,13 +18,20 @@ def make_folder(folder: Path) -> None:
 
 
 def write_netlists(circuit: Circuit, values: dict[str, float], folder: Path) -> list[Path]:
-    """Write the sized netlists (of the first corner) into `folder`; returns their paths."""
+    """Write the sized netlists into `folder`; returns their paths.
+
+    Those of the first corner are `CIRCUIT.TESTBENCH.cir`, those of every other
+    `CIRCUIT.TESTBENCH.CORNER.cir`.
+    """
     make_folder(folder)
     written = []
     try:
-        for name, text in sized_netlists(circuit, values).items():
-            (folder / name).write_text(text, encoding="utf-8")
-            written.append(folder / name)
+        for corner in circuit.corners:
+            ending = ".cir" if corner is circuit.corners[0] else f".{corner.name}.cir"
+            for name, text in sized_netlists(circuit, values, corner).items():
+                file = folder / f"{name.removesuffix('.cir')}{ending}"
+                file.write_text(text, encoding="utf-8")
+                written.append(file)
     except OSError as error:
         fail(f"{folder}: {error.strerror}; name a folder that can be written", FAILED)
     return written

@@ -15,6 +15,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from ado_service.commands.console import (
     FAILED,
+    Cache,
     Database,
     Json,
     err,
@@ -28,8 +29,9 @@ from ado_service.commands.console import (
 )
 from ado_service.commands.netlists import make_folder, write_netlists
 from ado_service.commands.tables import size_table, spec_table
-from ado_service.job_config import Demonstrations, JobConfig, Method, Start
+from ado_service.job_config import Demonstrations, Gating, JobConfig, Method, Start
 from ado_service.jobs.runner_name import runner_name
+from ado_service.jobs.simulator import open_simulator
 from ado_service.jobs.submit import SubmissionError, default_profile, job_specs, submit
 from ado_service.jobs.summary import JobSummary, summarise
 from ado_service.settings import Settings
@@ -37,9 +39,9 @@ from ado_service.store.errors import JobEnded, NotFound
 from ado_service.store.job_record import JobRecord, JobState, WantedState
 from ado_service.store.store import Store
 from circuits.definition import Circuit
+from circuits.errors import UnknownCircuitError
 from circuits.loader import load_circuit
 from simulators.check import check_circuit, try_circuit
-from simulators.ngspice.simulator import NgspiceSimulator
 
 _WATCH_SECONDS = 0.5
 
@@ -69,11 +71,18 @@ def run(
         bool, typer.Option("--stop-when-feasible", help="End once all specs are met.")
     ] = False,
     time_limit: Annotated[float, typer.Option(help="Seconds a simulation may take.")] = 30.0,
+    gating: Annotated[
+        Gating, typer.Option(help="Other corners only for designs that meet the nominal specs.")
+    ] = Gating.SPECS,
+    fast: Annotated[
+        bool, typer.Option("--fast", help="Alter loaded circuits; the best is verified.")
+    ] = False,
     processes: Annotated[int | None, typer.Option(help="Simulator hosts. [one a core]")] = None,
     output: Annotated[
         Path | None, typer.Option("--out", help="Folder for netlists, plot and result.")
     ] = None,
     resume: Annotated[str | None, typer.Option(help="Go on with this job instead.")] = None,
+    cache: Cache = True,
     database: Database = None,
     as_json: Json = False,
 ) -> None:
@@ -83,7 +92,7 @@ def run(
     """
     log_to_stderr()
     with told_plainly():
-        settings = settings_with(database, processes=processes)
+        settings = settings_with(database, processes=processes, cache=None if cache else False)
         if output is not None:
             make_folder(output)
         if llm is None:
@@ -93,6 +102,7 @@ def run(
             "seed": seed, "method": method, "llm": None if llm == "none" else llm,
             "replay": replay, "demonstrations": demonstrations, "top_k": top_k, "start": start,
             "stop_when_feasible": stop_when_feasible, "time_limit": time_limit,
+            "gating": gating, "fast": fast,
         }  # fmt: skip
         with open_store(settings) as store:
             if resume is None:
@@ -112,15 +122,29 @@ def _submitted(
     config = JobConfig.model_validate(
         {field: value for field, value in asked.items() if value is not None}
     )
-    circuit = load_circuit(name)
+    circuit = _found(store, name)
     check_circuit(circuit)
     try:
-        with NgspiceSimulator(circuit, processes=1, time_limit=config.time_limit) as simulator:
+        with open_simulator(
+            circuit, settings, store, time_limit=config.time_limit, processes=1
+        ) as simulator:
             try_circuit(circuit, simulator)
         job, _ = submit(store, settings, circuit, config)
     except SubmissionError as error:
         fail(str(error))
     return job
+
+
+def _found(store: Store, name: str) -> Circuit:
+    """The library's circuit, that of a folder, or one that was uploaded."""
+    try:
+        return load_circuit(name)
+    except UnknownCircuitError:
+        try:
+            return store.circuits.find(name).definition
+        except NotFound:
+            pass
+        raise
 
 
 def _resumed(store: Store, job_id: str, circuit: str | None) -> JobRecord:

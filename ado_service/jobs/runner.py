@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 
 import structlog
 
-from ado_service.job_config import JobConfig, Method, Start
+from ado_service.job_config import Gating, JobConfig, Method, Start
 from ado_service.jobs.lease import LeaseKeeper
+from ado_service.jobs.simulator import open_simulator
 from ado_service.jobs.stop_watch import StopWatch
 from ado_service.jobs.store_ledger import StoreLedger
 from ado_service.jobs.submit import SubmissionError, job_specs
@@ -29,11 +31,13 @@ from ado_service.store.errors import DatabaseUnavailable, LeaseLost
 from ado_service.store.job_record import JobRecord, JobState
 from ado_service.store.lease_record import Lease
 from ado_service.store.store import Store
+from circuits.definition import Circuit
 from circuits.errors import CircuitError
 from prompts.version import PROMPT_VERSION
 from simulators.check import try_circuit
+from simulators.gating import Gate
 from simulators.ngspice.errors import SimulatorClosedError, SimulatorError
-from simulators.ngspice.simulator import NgspiceSimulator
+from simulators.protocol import Simulator
 
 _log = structlog.get_logger(__name__)
 
@@ -125,17 +129,49 @@ class Runner:
         self._say_what_is_missing(job, lease, agent)
         ledger = StoreLedger(self._store, lease, keeper, specs, drain=self._drain, watch=watch)
         stages = Stages(job.config, GPProposer(), agent)
+        if job.simulations == 0:
+            self._try(circuit, job, ledger)
+        gate = Gate(specs) if job.config.gating is Gating.SPECS else None
         with (
-            NgspiceSimulator(
-                circuit, processes=self._settings.processes, time_limit=job.config.time_limit
+            open_simulator(
+                circuit,
+                self._settings,
+                self._store,
+                time_limit=job.config.time_limit,
+                gate=gate,
+                fast=job.config.fast,
+            ) as simulator,
+            self._verifier(circuit, job, gate) as verifier,
+            StopWatch(ledger.check, partial(_close, simulator, verifier)),
+        ):
+            Loop(circuit, job.config, specs, stages, simulator, ledger, verifier).run()
+        if agent is not None:
+            self._say_what_failed(job, lease)
+
+    def _try(self, circuit: Circuit, job: JobRecord, ledger: StoreLedger) -> None:
+        """Simulate the circuit's own sizes, all of it, whatever the job's gate would skip."""
+        with (
+            open_simulator(
+                circuit, self._settings, self._store, time_limit=job.config.time_limit, processes=1
             ) as simulator,
             StopWatch(ledger.check, simulator.close),
         ):
-            if job.simulations == 0:
-                try_circuit(circuit, simulator)
-            Loop(circuit, job.config, specs, stages, simulator, ledger).run()
-        if agent is not None:
-            self._say_what_failed(job, lease)
+            try_circuit(circuit, simulator)
+
+    def _verifier(
+        self, circuit: Circuit, job: JobRecord, gate: Gate | None
+    ) -> AbstractContextManager[Simulator | None]:
+        """A simulator that reloads, for the best designs of a fast job; None for other jobs."""
+        if not job.config.fast:
+            return nullcontext()
+        return open_simulator(
+            circuit,
+            self._settings,
+            self._store,
+            time_limit=job.config.time_limit,
+            processes=1,
+            gate=gate,
+        )
 
     def _agent(self, job: JobRecord, lease: Lease) -> LLMAgent | None:
         config = job.config
@@ -178,6 +214,12 @@ class Runner:
     def _say_what_is_missing(self, job: JobRecord, lease: Lease, agent: LLMAgent | None) -> None:
         if agent is None and job.config.llm is None and job.config.method is Method.ADO_LLM:
             self._store.leases.note(lease, NO_LLM)
+
+
+def _close(*simulators: Simulator | None) -> None:
+    for simulator in simulators:
+        if simulator is not None:
+            simulator.close()
 
 
 def _asks_llm(config: JobConfig) -> bool:

@@ -14,6 +14,7 @@ from ado_service.store.design_record import (
     DesignState,
     NewDesign,
 )
+from ado_service.store.event_record import EventKind
 from ado_service.store.job_record import WantedState
 from ado_service.store.lease_record import Lease
 from ado_service.store.store import Store
@@ -51,6 +52,7 @@ class StoreLedger:
         self._drain = drain
         self._watch = watch
         self._count = 0
+        self._cached = 0
 
     def entries(self) -> list[Entry]:
         """See `Ledger`."""
@@ -79,10 +81,13 @@ class StoreLedger:
     def finish(self, entry: Entry, result: SimulationResult, seen: Observation) -> None:
         """See `Ledger`."""
         self._store.designs.finish(self._lease, entry.key, _outcome(result, seen))
+        self._cached += result.cached
         self._watch()
 
     def event(self, kind: str, data: Mapping[str, Any]) -> None:
-        """See `Ledger`."""
+        """See `Ledger`; a round also says how many of its results were known from before."""
+        if kind == EventKind.ROUND:
+            data, self._cached = {**data, "cached": self._cached}, 0
         self._store.events.append(self._lease, kind, data)
         self._watch()
 
@@ -100,7 +105,7 @@ class StoreLedger:
         proposal = Proposal(dict(row.values), row.proposer, row.turn, row.note)
         seen = None
         if row.state is DesignState.DONE:
-            verdict = judge(row.metrics, self._specs)
+            verdict = judge(row.metrics, self._specs, row.skipped)
             seen = Observation(row.values, row.metrics, verdict, row.regions, row.failure)
         return Entry(row.id, row.index, row.round, row.stage, proposal, seen)
 
@@ -109,6 +114,7 @@ def _outcome(result: SimulationResult, seen: Observation) -> DesignOutcome:
     return DesignOutcome(
         metrics=dict(seen.metrics),
         corners=result.corners,
+        skipped=result.skipped,
         fom=seen.verdict.fom,
         specs_met=seen.verdict.specs_met,
         specs_total=seen.verdict.specs_total,
@@ -118,4 +124,5 @@ def _outcome(result: SimulationResult, seen: Observation) -> DesignOutcome:
         message=result.message,
         seconds=result.seconds,
         simulator=result.simulator,
+        cached=result.cached,
     )

@@ -32,7 +32,11 @@ def default_profile(settings: Settings, method: Method) -> str | None:
 
 
 def find_circuit(store: Store, name: str) -> Circuit:
-    """The library circuit of this name, else the version on record that was saved last.
+    """The library circuit of this name, else the circuit on record.
+
+    Args:
+        store: the design database.
+        name: of the circuit, for the latest version of it; or a version's content hash.
 
     Raises:
         SubmissionError: there is neither.
@@ -40,7 +44,7 @@ def find_circuit(store: Store, name: str) -> Circuit:
     if name in library_names():
         return load_circuit(name)
     try:
-        return store.circuits.latest(name).definition
+        return store.circuits.find(name).definition
     except NotFound as error:
         known = sorted({*library_names(), *(one.name for one in store.circuits.newest())})
         raise SubmissionError(
@@ -151,4 +155,11 @@ def job_specs(circuit: Circuit, config: JobConfig) -> tuple[Spec, ...]:
                 f"{circuit.name} has no metric {spec.metric!r}",
                 f"Known are {', '.join(metrics)}",
             )
+        for corner in spec.corners:
+            if corner not in circuit.corner_names:
+                raise SubmissionError(
+                    f"specs.{index}.corners",
+                    f"{circuit.name} has no corner {corner!r}",
+                    f"Known are {', '.join(circuit.corner_names)}",
+                )
     return config.specs

@@ -50,7 +50,9 @@ class JobSummary(Record):
     """A job in one object.
 
     Attributes:
-        simulations: designs simulated so far.
+        simulations: designs measured so far, as the budget counts them: one whose result was
+            known from before counts too, so that a job takes the same course in any case.
+        cached: how many of them were not simulated, for that reason.
         simulations_to_all_specs: simulations until a design met all specs; None if none has.
         rounds: rounds begun after the initial designs.
     """
@@ -61,6 +63,7 @@ class JobSummary(Record):
     state: JobState
     message: str
     simulations: int
+    cached: int
     simulations_to_all_specs: int | None
     best: BestSummary | None
     rounds: int
@@ -84,6 +87,8 @@ def summarise(store: Store, job_id: str) -> JobSummary:
         state=job.state,
         message=job.message,
         simulations=job.simulations,
+        # Rounds told by an earlier version do not say.
+        cached=sum(int(event.data.get("cached", 0)) for event in rounds),
         simulations_to_all_specs=job.simulations_to_all_specs,
         best=_best(store, job),
         rounds=max((int(event.data["round"]) for event in rounds), default=0),

@@ -65,17 +65,21 @@ class DesignOutcome(Record):
         metrics: worst corner's value by metric name, in the metric's unit; None where it could
             not be measured.
         corners: what was measured, by corner name.
+        skipped: corners, and testbenches as `corner/testbench`, that were not simulated because
+            the design was not worth it.
         fom: figure of merit, dimensionless; None where there is none.
         specs_met, specs_total, feasible: how it stands against the specs.
         regions: operating region by device.
         failure: failure kind; None when all was measured.
         message: what the simulator said.
-        seconds: wall time of the simulation.
+        seconds: wall time of the simulation; of finding the result, for a cached one.
         simulator: name and version.
+        cached: whether the result was known from before; told in the event, not in the row.
     """
 
     metrics: dict[str, Measured]
     corners: dict[str, CornerResult] = Field(default_factory=dict)
+    skipped: tuple[str, ...] = ()
     fom: FigureOfMerit
     specs_met: int = Field(ge=0)
     specs_total: int = Field(ge=0)
@@ -85,6 +89,7 @@ class DesignOutcome(Record):
     message: str = ""
     seconds: FiniteFloat = Field(default=0.0, ge=0)
     simulator: str = ""
+    cached: bool = False
 
 
 class DesignRecord(Record):
@@ -113,6 +118,7 @@ class DesignRecord(Record):
     values: dict[str, float]
     metrics: dict[str, float | None]
     corners: dict[str, CornerResult]
+    skipped: tuple[str, ...] = ()
     fom: float | None
     specs_met: int
     specs_total: int

@@ -34,6 +34,7 @@ def pending_row(job: RowMapping, design: NewDesign, created_at: datetime) -> dic
         "state": DesignState.PENDING,
         "metrics": {},
         "corners": {},
+        "skipped": [],
         "specs_met": 0,
         "specs_total": 0,
         "feasible": False,
@@ -52,7 +53,7 @@ def save_outcome(
     finished_at: datetime,
 ) -> None:
     """Write what became of the pending design with the `id` and `circuit_name` of `row`."""
-    columns = outcome.model_dump(mode="json") | {
+    columns = outcome.model_dump(mode="json", exclude={"cached"}) | {
         "state": DesignState.DONE,
         "finished_at": finished_at,
     }

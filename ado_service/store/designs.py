@@ -154,10 +154,13 @@ def _get(connection: Connection, design_id: int) -> DesignRecord:
     return design_record(row)
 
 
+_TOLD = {"fom", "specs_met", "specs_total", "feasible", "failure", "cached"}
+
+
 def _news(row: RowMapping, outcome: DesignOutcome) -> dict[str, object]:
     return {
         "design_id": row["id"],
         "index": row["index"],
         "proposer": row["proposer"],
-        **outcome.model_dump(include={"fom", "specs_met", "specs_total", "feasible", "failure"}),
+        **outcome.model_dump(include=_TOLD),
     }

@@ -5,6 +5,7 @@ StoreError
 ├── AlreadyExists         a design index, transcript turn or result is on record already
 ├── LeaseLost             another runner owns the job now: stop, write nothing
 ├── JobEnded              the job is finished, failed or cancelled: start a new one
+├── CircuitInUse          jobs on record sized the circuit: it stays
 ├── IdempotencyConflict   the key was used before with another request
 ├── BadCursor             the cursor is no cursor, or is of another query
 ├── BadDatabaseUrl        the address names no database that can be used
@@ -34,6 +35,10 @@ class LeaseLost(StoreError):
 
 class JobEnded(StoreError):
     """The job has ended, and an ended job never changes."""
+
+
+class CircuitInUse(StoreError):
+    """Jobs on record belong to this version of the circuit."""
 
 
 class IdempotencyConflict(StoreError):

@@ -28,6 +28,9 @@ circuits = sa.Table(
     sa.Column("created_at", UtcTime, nullable=False),
     sa.Column("saved_at", UtcTime, nullable=False),
     sa.Column("definition", JsonText, nullable=False),
+    # Only those that a user uploaded have these two.
+    sa.Column("uploaded_at", UtcTime),
+    sa.Column("starting", JsonText),
     sa.Index(None, "name", "saved_at"),
 )
 
@@ -84,6 +87,8 @@ designs = sa.Table(
     sa.Column("message", PlainText, nullable=False),
     # The bulk of a row stands last: SQLite reads a row from its front and stops when it can.
     sa.Column("corners", JsonText, nullable=False),
+    # Behind it only what came later: a column cannot be added in front.
+    sa.Column("skipped", JsonText, nullable=False, server_default=sa.text("'[]'")),
     sa.UniqueConstraint("job_id", "index"),
     sa.Index(None, "fom", "id"),
     sa.Index(None, "circuit_name", "id"),
@@ -154,4 +159,17 @@ idempotency_keys = sa.Table(
         nullable=False,
     ),
     sa.Column("created_at", UtcTime, nullable=False),
+)
+
+simulation_results = sa.Table(
+    "simulation_results",
+    metadata,
+    sa.Column("key", PlainText, primary_key=True),
+    sa.Column("simulator", PlainText, nullable=False),
+    sa.Column("created_at", UtcTime, nullable=False),
+    sa.Column("used_at", UtcTime, nullable=False),
+    sa.Column("size", sa.BigInteger, nullable=False),
+    sa.Column("result", sa.LargeBinary, nullable=False),
+    # Which ones are the oldest, and how much they come to, is answered by the index alone.
+    sa.Index(None, "used_at", "key", "size"),
 )

@@ -50,6 +50,14 @@ def test_the_defaults_need_nothing(tmp_path: Path) -> None:
     assert settings.api_key is None
 
 
+def test_kept_results_can_be_switched_off_and_limited(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert (load_settings().cache, load_settings().cache_limit) == (True, 1 << 30)
+    monkeypatch.setenv("ADO_CACHE", "false")
+    monkeypatch.setenv("ADO_CACHE_LIMIT", "5000000")
+    assert (load_settings().cache, load_settings().cache_limit) == (False, 5_000_000)
+    assert "cache_limit: " in refused(cache_limit=10)
+
+
 def test_the_database_follows_the_data_folder(tmp_path: Path) -> None:
     assert load_settings(data_dir=tmp_path).database_url == f"sqlite:///{tmp_path}/ado.db"
 

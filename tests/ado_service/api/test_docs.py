@@ -41,7 +41,7 @@ def test_every_status_is_explained(live: Live) -> None:
 
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="the examples are for curl")
-def test_the_examples_work(working: Live) -> None:
+def test_the_examples_work(working: Live, tmp_path: Path) -> None:
     body = {"circuit": "two_stage_amplifier", "method": "random", "budget": 5}
     job_id = working.client.post("/v1/jobs", json=body).json()["id"]
     working.finished(job_id)
@@ -58,6 +58,8 @@ def test_the_examples_work(working: Live) -> None:
     for example in examples:
         command = example.replace("http://127.0.0.1:8765", str(working.client.base_url))
         command = command.replace("curl ", "curl --fail-with-body --max-time 20 ")
-        done = subprocess.run(["sh", "-c", command], env=environment, capture_output=True)
+        done = subprocess.run(
+            ["sh", "-c", command], env=environment, cwd=tmp_path, capture_output=True
+        )
         assert done.returncode == 0, (command, done.stdout)
     assert working.finished(queued)["state"] == "cancelled"

@@ -24,11 +24,14 @@ def problem(answer: httpx.Response, status: int, kind: str) -> dict[str, Any]:
     assert document["status"] == status
     assert document["title"]
     assert document["detail"]
-    assert set(document) <= {"type", "title", "status", "detail", "errors"}
+    assert set(document) <= {"type", "title", "status", "detail", "errors", "findings"}
     for error in document.get("errors", ()):
         assert set(error) == {"location", "pointer", "detail"}
         assert error["pointer"] == "" or error["pointer"].startswith("/")
         assert error["detail"]
+    for finding in document.get("findings", ()):
+        assert {"file", "problem", "cure"} <= set(finding) <= {"file", "line", "problem", "cure"}
+        assert all(finding.values())
     return document
 
 

@@ -10,6 +10,7 @@ import httpx
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from ado_service.api.uploads import NEW_CIRCUITS
 from tests.ado_service.api.live import Live
 
 _MANY = settings(
@@ -40,6 +41,30 @@ _JOB = st.fixed_dictionaries(
         **dict.fromkeys(_FIELDS, _JSON),
     },
 )
+_FILES = NEW_CIRCUITS["divider"]["value"]["files"]
+_LINES = st.sampled_from(
+    [".control", ".endc", "shell id", ".include x", ".include ac.cir", ".lib 'x' tt", "x1 out s",
+     ".subckt s a", ".ends", "+", ".param r=", ".ac", ".tran 1n 1u", "m1 a b c d n", "b1 x 0 v=1/0",
+     ".model n nmos", ".meas ac gain", "- {name: r}", "metrics: 1", "files: {}", "&a", "*a", "\t"]
+)  # fmt: skip
+
+
+def _spoilt(text: str) -> st.SearchStrategy[str]:
+    """`text` with a few lines in other places, doubled, missing or new."""
+    lines = st.lists(st.sampled_from(text.splitlines()) | _LINES | st.text(max_size=20), max_size=9)
+    return st.tuples(lines, st.integers(0, len(text))).map(
+        lambda drawn: text[: drawn[1]] + "\n" + "\n".join(drawn[0]) + "\n" + text[drawn[1] :]
+    )
+
+
+_UPLOAD = st.fixed_dictionaries(
+    {
+        "files": st.fixed_dictionaries(
+            {name: st.just(text) | _spoilt(text) for name, text in _FILES.items()}
+        )
+        | st.dictionaries(st.sampled_from([*_FILES, "../x", "/x"]) | st.text(), _JSON)
+    }
+)
 _TEXT = st.text(alphabet=st.characters(codec="utf-8"), max_size=20) | st.sampled_from(
     ["1", "-1", "true", "id", "-fom", "metric:gain", "gain:1:2", "gain::", "1:", "1meg:", "done"]
 )
@@ -58,7 +83,7 @@ def _check(answer: httpx.Response) -> None:
         assert answer.headers["content-type"] == "application/problem+json"
         assert answer.json()["status"] == answer.status_code
     else:
-        json.loads(answer.text, parse_constant=_no_constant)
+        json.loads(answer.text or "null", parse_constant=_no_constant)
 
 
 def _no_constant(name: str) -> Any:
@@ -75,10 +100,18 @@ def test_any_job(live: Live, body: Any) -> None:
 
 
 @_MANY
+@given(body=_UPLOAD | _JSON)
+def test_any_upload(live: Live, body: Any) -> None:
+    headers = {"Content-Type": "application/json"}
+    _check(live.client.post("/v1/circuits", content=json.dumps(body).encode(), headers=headers))
+
+
+@_MANY
 @given(body=st.binary(max_size=200))
 def test_any_bytes(live: Live, body: bytes) -> None:
     headers = {"Content-Type": "application/json"}
     _check(live.client.post("/v1/jobs", content=body, headers=headers))
+    _check(live.client.post("/v1/circuits", content=body, headers=headers))
     _check(live.client.put("/v1/jobs/x/wanted-state", content=body, headers=headers))
 
 
@@ -96,6 +129,7 @@ def test_any_query(live: Live, path: str, query: list[tuple[str, str]]) -> None:
 )
 def test_any_address(live: Live, place: str, name: bytes, rest: str) -> None:
     _check(live.client.get(f"/v1/{place}/{quote(name, safe='')}{rest}"))
+    _check(live.client.delete(f"/v1/{place}/{quote(name, safe='')}{rest}"))
 
 
 _HEADER = st.binary(max_size=30).map(

@@ -89,7 +89,7 @@ def test_an_outcome_comes_back_as_it_was_measured(store: Store) -> None:
     assert record.state is DesignState.DONE
     assert record.finished_at is not None
     kept = record.model_dump(include=set(type(result).model_fields) - {"message"})
-    assert kept == result.model_dump(exclude={"message"})
+    assert kept == result.model_dump(exclude={"message", "cached"})
     assert record.message == "power: out of interval \ufffd \ufffd"
     assert record.values == pending.values
 
@@ -165,6 +165,7 @@ def test_finishing_counts_and_tells(store: Store) -> None:
         "specs_total": 1,
         "feasible": True,
         "failure": None,
+        "cached": False,
     }
 
 

@@ -19,7 +19,7 @@ from ado_service.store.migrate import config, migrate
 from ado_service.store.store import Store
 from ado_service.store.tables import metadata
 from tests import postgres
-from tests.ado_service.store.builders import new_job
+from tests.ado_service.store.builders import circuit, new_job
 from tests.ado_service.store.test_store_concurrency import writer
 
 
@@ -78,6 +78,26 @@ def test_migrations_go_back(empty: Database) -> None:
     assert _differences(empty) == []
 
 
+def test_an_earlier_database_keeps_what_is_in_it(empty: Database, empty_url: str) -> None:
+    kept = circuit()
+    with empty.write() as connection:
+        command.upgrade(config(connection), "0001")
+        connection.execute(
+            sa.text("INSERT INTO circuits VALUES (:hash, :name, :title, :at, :at, :definition)"),
+            {
+                "hash": kept.content_hash,
+                "name": kept.name,
+                "title": kept.title,
+                "at": "2026-01-31 12:00:00.000000",
+                "definition": kept.model_dump_json(),
+            },
+        )
+    with Store.open(empty_url) as store:
+        found = store.circuits.latest(kept.name)
+        assert (found.definition, found.uploaded_at, found.starting) == (kept, None, None)
+        assert store.results.get_many(["a"]) == {}
+
+
 def test_a_migration_that_fails_leaves_nothing(empty: Database) -> None:
     with empty.write() as connection:
         connection.execute(sa.text("CREATE TABLE transcripts (foreign_one INTEGER)"))
@@ -89,6 +109,8 @@ def test_a_migration_that_fails_leaves_nothing(empty: Database) -> None:
 def test_a_later_database_is_left_alone(database_url: str) -> None:
     database = Database(make_engine(database_url))
     revise = sa.text("UPDATE alembic_version SET version_num = :number")
+    with database.read() as connection:
+        present = connection.scalar(sa.text("SELECT version_num FROM alembic_version"))
     try:
         with database.write() as connection:
             connection.execute(revise, {"number": "9999"})
@@ -96,7 +118,7 @@ def test_a_later_database_is_left_alone(database_url: str) -> None:
             Store.open(database_url)
     finally:
         with database.write() as connection:
-            connection.execute(revise, {"number": "0001"})
+            connection.execute(revise, {"number": present})
         database.close()
 
 
