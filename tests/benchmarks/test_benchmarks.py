@@ -75,3 +75,13 @@ def test_a_ratio_is_the_median_of_paired_repeats() -> None:
     row = ratio_row("x", [2.0, 9.0, 8.0], [1.0, 3.0, 2.0], peer_name="p", unit="1/s", goal=3.0)
     assert (row.ratio, row.low, row.high, row.n, row.holds) == (3.0, 2.0, 4.0, 3, True)
     assert row.ours == pytest.approx(8.0)
+
+
+def test_gating() -> None:
+    rows = check(
+        run("benchmarks.gating", "--quick"),
+        {f"gating-decks/{name}" for name in ("two_stage_amplifier", "hysteresis_comparator")},
+    )
+    for row in rows.values():
+        assert row["ratio"] >= 1
+        assert row["detail"]["decks_of_everything"] == [10 * 5 * 2]

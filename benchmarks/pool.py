@@ -1,0 +1,56 @@
+"""What a pool of hosts costs and keeps: two cores against one, memory over ten thousand runs."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+from benchmarks.report import Row, ratio_row
+from benchmarks.sample import near
+from circuits.definition import Circuit
+from simulators.ngspice.simulator import NgspiceSimulator
+
+
+def two_cores(circuit: Circuit, *, quick: bool) -> Row:
+    """Evaluations per second of a pool of two hosts against one of one."""
+    repeats, designs = (3, 240) if quick else (9, 900)
+    rates: dict[int, list[float]] = {1: [], 2: []}
+    with (
+        NgspiceSimulator(circuit, processes=1) as one,
+        NgspiceSimulator(circuit, processes=2) as two,
+    ):
+        pools = {1: one, 2: two}
+        for pool in pools.values():
+            pool.run(near(circuit, 20, 0))
+        for repeat in range(repeats):
+            values = near(circuit, designs, 100 + repeat)
+            for count, pool in pools.items():
+                clock = time.perf_counter()
+                pool.run(values)
+                rates[count].append(designs / (time.perf_counter() - clock))
+    return ratio_row(
+        "two-cores", rates[2], rates[1], peer_name="one core", unit="evaluations/s", goal=1.85
+    )
+
+
+def memory(circuit: Circuit, designs: int) -> Row:
+    """Resident memory early over late, and the last result against the first, bit for bit."""
+    values = near(circuit, 500, 7)
+    with NgspiceSimulator(circuit, processes=1) as simulator:
+        first = simulator.run(values)
+        early = _resident(simulator.host_pids()[0])
+        for _ in range(designs // len(values) - 1):
+            last = simulator.run(values)
+        late = _resident(simulator.host_pids()[0])
+    same = all(old.corners == new.corners for old, new in zip(first, last, strict=True))
+    return Row(
+        name="memory-10000", ours=late, peer=early, peer_name="after 500 evaluations", unit="MiB",
+        ratio=early / late, goal=1 / 1.2, holds=early / late >= 1 / 1.2 and same, n=designs,
+        low=None, high=None, detail={"last_equals_first": same},
+    )  # fmt: skip
+
+
+def _resident(pid: int) -> float:
+    pages = int(Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
