@@ -14,7 +14,7 @@ from simulators.ngspice.simulator import NgspiceSimulator
 
 def two_cores(circuit: Circuit, *, quick: bool) -> Row:
     """Evaluations per second of a pool of two hosts against one of one."""
-    repeats, designs = (3, 240) if quick else (9, 900)
+    repeats, designs = (3, 120) if quick else (9, 900)
     rates: dict[int, list[float]] = {1: [], 2: []}
     with (
         NgspiceSimulator(circuit, processes=1) as one,

@@ -11,7 +11,7 @@ had put both into one deck at no cost.
 `.../floor`: what ngspice's analyses alone take, on a loaded circuit, over all of ours.
 `sky130-op-ac/fast`: the fast mode, which alters a loaded circuit, against reloading.
 `two-cores`: a pool of two hosts against one of one.
-`memory-10000`: resident memory of a host after 500 evaluations over that after 10,000 (2,000 when
+`memory-10000`: resident memory of a host after 500 evaluations over that after 10,000 (1,500 when
 quick), and whether the last results equal the first bit for bit.
 `reload-equals-batch`: share of designs whose measures equal a fresh `ngspice -b` bit for bit.
 `sky130-flattened`: largest relative difference of a metric between our flattened deck and the
@@ -47,7 +47,7 @@ def main() -> None:
         *against_batch("sky130-tran", sky130, quick=quick, goal=15.0, floor=1 / 1.6),
         fast_mode("sky130-op-ac/fast", op_ac, quick=quick),
         two_cores(generic, quick=quick),
-        memory(generic, 2_000 if quick else 10_000),
+        memory(generic, 1_500 if quick else 10_000),
         reload_equals_batch(generic, op_ac, quick=quick),
         flattened_equals_library(load_circuit("sky130_two_stage_amplifier"), quick=quick),
         *containment(quick=quick),

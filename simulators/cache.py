@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
-from types import TracebackType
-from typing import Protocol, Self
+from typing import Protocol
 
+from simulators.closing import Closing
 from simulators.design_key import DesignKeys
 from simulators.protocol import Simulator, Values
 from simulators.result import FailureKind, SimulationResult
@@ -38,7 +38,7 @@ class ResultCache(Protocol):
         ...
 
 
-class CachedSimulator:
+class CachedSimulator(Closing):
     """A simulator that asks a cache first (see `Simulator`).
 
     Results and deterministic failures are kept; a time-out, a crash and a lost worker are not.
@@ -91,17 +91,6 @@ class CachedSimulator:
     def close(self) -> None:
         """Close the simulator behind the cache; what is kept stays."""
         self._inner.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def _simulated(
         self, designs: Sequence[Values], places: Mapping[str, list[int]], version: str

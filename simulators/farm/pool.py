@@ -6,11 +6,10 @@ import logging
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from numbers import Integral
-from types import TracebackType
-from typing import Self
 from uuid import uuid4
 
 from circuits.definition import Circuit
+from simulators.closing import Closing
 from simulators.farm.errors import FarmLostError, FarmUnreachableError
 from simulators.farm.farm import Farm, within
 from simulators.farm.flight import Flight
@@ -32,7 +31,7 @@ _MEET_SECONDS = 10.0
 _RECALL_SECONDS = 3.0
 
 
-class DaskPool:
+class DaskPool(Closing):
     """Measures designs of one circuit on a Dask farm (see `Simulator`); needs the extra `farm`.
 
     Circuit and decks go to the workers with the first design; a worker needs this package and
@@ -140,17 +139,6 @@ class DaskPool:
         if self._met:
             within(_RECALL_SECONDS, self._recall)
         self._farm.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def _results(self, missing: dict[int, Values | None]) -> Iterator[tuple[int, SimulationResult]]:
         """On the farm for as long as there is one, then here; takes from `missing` what is done."""

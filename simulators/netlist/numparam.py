@@ -70,6 +70,9 @@ class Formula:
             found = float(self._run(environment, draw))
         except KeyError as error:
             raise ExpressionError(f"{self.text!r}: {error.args[0]!r} has no value") from error
+        except RecursionError as error:
+            problem = f"{self.text[:60]!r}... is too long; work it out in several parameters"
+            raise ExpressionError(problem) from error
         except (ArithmeticError, ValueError) as error:
             raise ExpressionError(f"{self.text!r} has no value: {error}") from error
         if not math.isfinite(found):

@@ -8,10 +8,9 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from functools import partial
-from types import TracebackType
-from typing import Self
 
 from circuits.definition import Circuit
+from simulators.closing import Closing
 from simulators.gating import Gate
 from simulators.netlist.deck import Deck, build_decks
 from simulators.netlist.numparam import ExpressionError
@@ -31,7 +30,7 @@ _LEAST_SECONDS = 0.01
 """What a stage gets when those before it have used up the design's time."""
 
 
-class NgspiceSimulator:
+class NgspiceSimulator(Closing):
     """Measures designs of one circuit on a pool of ngspice hosts (see `Simulator`).
 
     Threads may share it: they share its hosts, design by design.
@@ -146,17 +145,6 @@ class NgspiceSimulator:
             self._free.put(host)
         if self._owns_nursery:
             self._nursery.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def _prepare(self) -> None:
         """Learns the nodesets, once, before the first design."""

@@ -21,7 +21,7 @@ def run(*arguments: str) -> Any:
         capture_output=True,
         text=True,
         check=False,
-        timeout=120,
+        timeout=220,
     )
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
@@ -40,11 +40,19 @@ def check(found: Any, names: set[str]) -> dict[str, Any]:
 def test_simulation(tmp_path: Path) -> None:
     out = tmp_path / "deep" / "simulation.json"
     found = run("benchmarks.simulation", "--quick", "--out", str(out))
-    rows = check(found, {"generic-op-ac", "two-cores", "memory-10000"})
+    names = """
+        generic-op-ac generic-op-ac/floor sky130-op-ac sky130-op-ac/floor sky130-op-ac/fast
+        sky130-tran sky130-tran/floor two-cores memory-10000 reload-equals-batch sky130-flattened
+        hostile-contained hang-killed crash-to-next
+    """
+    rows = check(found, set(names.split()))
     assert json.loads(out.read_text())["rows"] == found["rows"]
     assert rows["memory-10000"]["detail"]["last_equals_first"]
     # A ratio within one run, far below what it should be: a pool that reloads nothing twice.
     assert rows["generic-op-ac"]["ratio"] > 1.5
+    assert rows["sky130-op-ac"]["ratio"] > 50
+    exact = ("reload-equals-batch", "sky130-flattened", "hostile-contained")
+    assert all(rows[name]["holds"] for name in exact)
 
 
 def test_paper() -> None:

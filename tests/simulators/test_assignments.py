@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import statistics
 import time
 
 import pytest
@@ -33,8 +32,8 @@ def test_lists(text: str, head: str, found: list[tuple[str, str]]) -> None:
     "part", ["a=", "a = ", "'", "{", "}", "a=1 ", "=", "a ", "((a=1", ")) b=2 "]
 )
 def test_hostile_text_takes_time_in_proportion(part: str) -> None:
-    short, long = _seconds(part * 2_000), _seconds(part * 20_000)
-    assert long < 40 * short + 0.05
+    short, long = _seconds(part * 2_000), _seconds(part * 40_000)
+    assert long < 150 * short + 0.2
 
 
 def _seconds(text: str) -> float:
@@ -43,4 +42,4 @@ def _seconds(text: str) -> float:
         split_assignments(text)
         return time.perf_counter() - clock
 
-    return statistics.median(once() for _ in range(3))
+    return min(once() for _ in range(3))
