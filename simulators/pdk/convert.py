@@ -15,7 +15,7 @@ from simulators.netlist.card import Card
 from simulators.netlist.mismatch import SWITCH
 from simulators.netlist.numparam import ExpressionError, Formula, parse_formula
 
-CONVERSION = 2
+CONVERSION = 3
 """Version of what `convert` makes: cached conversions of another one are not used."""
 SILENT_ZEROS = frozenset(
     """
