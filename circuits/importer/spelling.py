@@ -25,6 +25,8 @@ _KEYWORDS = frozenset(
     time hertz temper pi
     """.split()
 )
+_MIL = re.compile(r"(?<![\w.])(\d+\.?\d*|\.\d+)mil[a-z]*\b", re.IGNORECASE)
+_ATTO = re.compile(r"(?<![\w.])(\d+\.?\d*|\.\d+)a[a-z]*\b", re.IGNORECASE)
 _RENAMED = {".macro": ".subckt", ".eom": ".ends"}
 _VALUE_CARDS = frozenset({".tran", ".ac", ".dc", ".meas", ".measure", ".param", ".temp"})
 
@@ -74,7 +76,10 @@ def _brace_names(text: str, keyword: str, names: Constants) -> str:
 
 
 def _meg(text: str) -> str:
-    return _MEGA.sub(r"\1meg", text)
+    """HSPICE's scale factors that ngspice reads otherwise, in expressions at least."""
+    text = _MEGA.sub(r"\1meg", text)
+    text = _MIL.sub(lambda match: f"{float(match[1]) * 25.4:.15g}u", text)
+    return _ATTO.sub(r"\1e-18", text)
 
 
 def _behind_head(text: str, keyword: str, change: Callable[[str], str]) -> str:

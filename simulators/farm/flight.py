@@ -34,6 +34,8 @@ _FETCH_SECONDS = 20.0
 _CIRCUIT, _DESIGN = "ado-circuit", "ado-design"
 """What Dask's dashboard and its log call our tasks."""
 _TRIES = 5
+_LOSSES = 20
+"""Answers of one design that may be lost, or come from workers that are ending or unfit."""
 """Workers that may refuse a design before the farm as a whole is to blame."""
 
 
@@ -69,6 +71,7 @@ class Flight:
         self._futures: dict[int, Future] = {}
         self._faults: dict[str, Fault] = {}
         self._tries: dict[int, int] = {}
+        self._lost: dict[int, int] = {}
 
     def results(
         self, designs: Mapping[int, Values | None]
@@ -98,7 +101,7 @@ class Flight:
                 else:
                     if isinstance(answer, Fault):
                         self._note(index, answer)
-                    self._submit(parcel, index, designs[index])
+                    self._submit_again(parcel, index, designs[index])
         finally:
             for future in [*self._futures.values(), parcel]:
                 future.release()  # a task that nobody waits for is not run
@@ -115,6 +118,17 @@ class Flight:
         )
         self._futures[index] = future
         future.add_done_callback(partial(self._put, index))
+
+    def _submit_again(self, parcel: Future, index: int, values: Values | None) -> None:
+        """Submit a design whose answer was lost, not for ever.
+
+        Raises:
+            FarmLostError: it was lost too often.
+        """
+        self._lost[index] = self._lost.get(index, 0) + 1
+        if self._lost[index] > _LOSSES:
+            raise FarmLostError(f"an answer was lost {_LOSSES} times")
+        self._submit(parcel, index, values)
 
     def _put(self, index: int, future: Future) -> None:
         self._ended.put((index, future))

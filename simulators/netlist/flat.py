@@ -70,7 +70,8 @@ class FlatNetlist:
             environment = environments[line.scope]
             content = line.content
             if isinstance(content, BinnedMos):
-                draw = draws(sample, content.head)
+                device = content.head.split(None, 1)[0]  # its nodes may have other names elsewhere
+                draw = draws(sample, device)
                 texts, model = content.lines(environment, draw, sample != 0)
                 models |= {model: None} if model else {}
                 found += texts

@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from circuits.errors import CircuitError
-from simulators.netlist.assignments import split_assignments
 from simulators.netlist.card import Card
 from simulators.netlist.element import Element, read_element
 from simulators.netlist.flat import FlatNetlist, Line
@@ -19,7 +18,7 @@ from simulators.netlist.measure import is_measure, read_measure
 from simulators.netlist.mismatch import SWITCH, MatchedMos, Matching
 from simulators.netlist.models import ModelTable
 from simulators.netlist.mos import BinnedMos
-from simulators.netlist.numparam import ExpressionError, Formula, parse_formula
+from simulators.netlist.numparam import ExpressionError, Formula
 from simulators.netlist.parts import (
     TEMPERATURE,
     Parts,
@@ -28,12 +27,19 @@ from simulators.netlist.parts import (
     number_piece,
     value_parts,
 )
-from simulators.netlist.scope import Given, Scope, make_scope
+from simulators.netlist.passing import (
+    GEOMETRY,
+    assigned,
+    bare,
+    formulas,
+    multiplied,
+    overridden,
+    scaled,
+)
+from simulators.netlist.scope import Scope, make_scope
 from simulators.netlist.subckt import Subckt, read_subckts
 
 _GROUND = frozenset({"0", "gnd", "gnd!"})
-_NO_MULTIPLIER = frozenset("bvehk")
-_GEOMETRY = {"w": 1, "l": 1, "ps": 1, "pd": 1, "sa": 1, "sb": 1, "sd": 1, "as": 2, "ad": 2}
 _SCALED = frozenset("mrc")
 _BEHAVIOURAL = re.compile(r"(?<![\w.])[vi]\s*\(", re.IGNORECASE)
 _KEPT_OUT = frozenset({".temp", ".end", ".save", ".global", ".param", ".lib"})
@@ -106,7 +112,7 @@ class _Flattener:
     def run(self) -> FlatNetlist:
         given = [(n, t) for n, t in self._top.params if n not in self._free]
         with _Placed(self._top.cards[:1]):
-            scope = make_scope("", -1, None, _formulas(given), self._free)
+            scope = make_scope("", -1, None, formulas(given), self._free)
         self._scopes.append(scope)
         self._models.enter(self._top, scope, 0)
         self._body(self._top, 0, {})
@@ -168,7 +174,7 @@ class _Flattener:
             wanted = "" if body is None else f": it has {len(body.ports)} ports"
             raise _error(card, f"{card.keyword} does not fit its subcircuit{wanted}", "Mend it")
         around = self._scopes[index]
-        given = _overridden(body, _assigned(element.rest), around)
+        given = overridden(body, assigned(element.rest), around)
         path = f"{around.path}{element.name}."
         scope = make_scope(path, index, around, given)
         scope.multiplied = "m" not in body.names and any(name == "m" for name, _, _ in given)
@@ -204,8 +210,8 @@ class _Flattener:
     def _rest(self, element: Element, scope: Scope, node: Callable[[str], str]) -> Parts:
         text = element.rest
         if element.letter in _SCALED and self._technology.scale != 1.0:
-            text = _scaled(text, self._technology.scale)
-        text = _multiplied(text, element.card.keyword[0], scope)
+            text = scaled(text, self._technology.scale)
+        text = multiplied(text, element.card.keyword[0], scope)
         if element.letter == "b" or _BEHAVIOURAL.search(text):
             return expression_parts(text, scope, node)
         return value_parts(text, scope)
@@ -217,10 +223,10 @@ class _Flattener:
         scope = self._scopes[index]
         values = {
             name: number_piece(text, scope)
-            for name, text in _assigned(_multiplied(element.rest, "m", scope))
+            for name, text in assigned(multiplied(element.rest, "m", scope))
         }
         scale = self._technology.scale
-        factors = {n: scale**p for n, p in _GEOMETRY.items()} if scale != 1.0 else {}
+        factors = {n: scale**p for n, p in GEOMETRY.items()} if scale != 1.0 else {}
         group = element.model
         mos = BinnedMos(
             head, group, self._models.bins(group), values, factors, self._technology.per_finger
@@ -228,12 +234,12 @@ class _Flattener:
         self._lines.append(Line(index, mos, element.card))
 
     def _matched(self, element: Element, parts: Parts, index: int) -> None:
-        sizes = dict(_assigned(element.rest))
         match = self._matching[element.model]
         scope = self._scopes[index]
+        sizes = dict(assigned(multiplied(element.rest, "m", scope)))
         area = f"sqrt(({sizes.get('w', 1)})*({sizes.get('l', 1)})*({sizes.get('m', 1)}))"
-        shift = number_piece(f"{match.avt!r}/{_bare(area)}*agauss(0,1,1)", scope)
-        factor = number_piece(f"1+{match.abeta!r}/{_bare(area)}*agauss(0,1,1)", scope)
+        shift = number_piece(f"{match.avt!r}/{bare(area)}*agauss(0,1,1)", scope)
+        factor = number_piece(f"1+{match.abeta!r}/{bare(area)}*agauss(0,1,1)", scope)
         assert isinstance(shift, Formula)
         assert isinstance(factor, Formula)
         self._lines.append(Line(index, MatchedMos(parts, shift, factor), element.card))
@@ -248,78 +254,6 @@ def _named(element: Element, body: Subckt, scope: Scope) -> tuple[str, str]:
     if in_cell and sum(card.keyword[0] == "m" for card in body.cards) == 1:
         return scope.path[:-1], f"m.{scope.path[:-1]}"
     return scope.path + element.name, flat_name(element.name, scope.path)
-
-
-def _formulas(given: Iterable[tuple[str, str]]) -> list[Given]:
-    return [(name, parse_formula(_bare(text)), False) for name, text in given]
-
-
-def _assigned(text: str) -> list[tuple[str, str]]:
-    return [(name, _bare(value)) for name, value in split_assignments(text)[1]]
-
-
-def _bare(text: str) -> str:
-    """Without quotes, braces as brackets."""
-    return re.sub(r"['\"]", "", text).replace("{", "(").replace("}", ")")
-
-
-def _overridden(body: Subckt, passed: list[tuple[str, str]], around: Scope) -> list[Given]:
-    """The subcircuit's parameters, those that the instance gives in the instance's place.
-
-    As in ngspice, what an instance gives is read among the subcircuit's own parameters, and its
-    own name and what the subcircuit does not know in the scope around. xschem's sky130 symbols
-    need it: `W=1 nf=2 ad='int((nf+1)/2) * W/nf * 0.29'`.
-    """
-    texts = dict(passed)
-    if around.multiplied:
-        texts["m"] = f"({texts['m']})*m" if "m" in texts else "m"
-    inner = {name: (name, one, False) for name, one, _ in _formulas(body.params)}
-    inner |= {name: (name, parse_formula(text), False) for name, text in texts.items()}
-    for name in [one for one in inner if one in texts]:
-        formula = inner[name][1]
-        known = formula.names & inner.keys() - {name}
-        if not known or _circular(name, inner):
-            inner[name] = (name, formula, True)
-    return list(inner.values())
-
-
-def _circular(name: str, given: Mapping[str, Given]) -> bool:
-    """Whether the parameter refers to itself by way of others."""
-    queue = list(given[name][1].names & given.keys() - {name})
-    seen = set(queue)
-    while queue:
-        _, formula, outside = given[queue.pop()]
-        others = set() if outside else formula.names & given.keys() - seen
-        if name in others:
-            return True
-        seen |= others
-        queue += others
-    return False
-
-
-def _multiplied(text: str, letter: str, scope: Scope) -> str:
-    """The multiplier of the instances around, put on the element as HSPICE does.
-
-    ngspice does so in its compatibility modes; without one it loses the element's own.
-    """
-    if letter in _NO_MULTIPLIER or not scope.multiplied:
-        return text
-    head, given = split_assignments(text)
-    own = dict(given).get("m")
-    kept = [f"{name}={value}" for name, value in given if name != "m"]
-    factor = "{m}" if own is None else f"{{({_bare(own)})*m}}"
-    return " ".join([head, *kept, f"m={factor}"])
-
-
-def _scaled(text: str, scale: float) -> str:
-    head, given = split_assignments(text)
-    parts = [
-        f"{name}={{({_bare(value)})*{scale ** _GEOMETRY[name]!r}}}"
-        if name in _GEOMETRY
-        else f"{name}={value}"
-        for name, value in given
-    ]
-    return " ".join([head, *parts])
 
 
 def _error(card: Card, problem: str, cure: str) -> CircuitError:

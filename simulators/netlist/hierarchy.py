@@ -10,6 +10,9 @@ from simulators.netlist.card import Card
 
 _DEPTH = 16
 _INSTANCES = 50_000
+_PARAMETERS = frozenset({".param", ".subckt"})
+_SECOND = "a second one"
+"""Where cards of a subcircuit go whose name is taken: ngspice takes the first."""
 
 
 class Hierarchy:
@@ -24,11 +27,12 @@ class Hierarchy:
         scope = [""]
         for card in cards:
             if card.keyword == ".subckt":
-                scope.append(card.words[1].lower())
-                self._bodies[scope[-1]] = []
+                name = card.words[1].lower()
+                scope.append(name if name not in self._bodies else _SECOND)
+                self._bodies[scope[-1]] = [card]
             elif card.keyword == ".ends":
                 scope = scope[:-1] or [""]
-            elif card.keyword[0] in "mx":
+            else:
                 self._bodies[scope[-1]].append(card)
 
     @cached_property
@@ -48,7 +52,7 @@ class Hierarchy:
             return known
         total = 0
         for card in self._bodies.get(scope, []):
-            total += 1
+            total += max(1, card.text.count("=")) if card.keyword in _PARAMETERS else 1
             if card.keyword[0] == "x":
                 inner = subcircuit_of(card)
                 if inner in (*within, scope) or len(within) >= _DEPTH:
@@ -56,7 +60,7 @@ class Hierarchy:
                     raise CircuitError([card.finding(problem, "Flatten it")])
                 total += self._count(inner, (*within, scope))
             if total > _INSTANCES:
-                problem = f"over {_INSTANCES} instances, subcircuits expanded"
+                problem = f"over {_INSTANCES} instances and parameters, subcircuits expanded"
                 raise CircuitError([card.finding(problem, "Use fewer; a multiplier m= is cheap")])
         self._counted[scope] = total
         return total
@@ -69,7 +73,7 @@ class Hierarchy:
         for card in self._bodies.get(scope, []):
             if card.keyword[0] == "m":
                 yield prefix + card.keyword
-            else:
+            elif card.keyword[0] == "x":
                 yield from self._paths(subcircuit_of(card), f"{prefix}{card.keyword}.")
 
 

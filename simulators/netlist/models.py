@@ -15,8 +15,8 @@ from simulators.netlist.parts import Parts, value_parts
 from simulators.netlist.scope import Scope
 from simulators.netlist.subckt import Subckt, grouped_models
 
-_SIZES = (1.0, 2.0, 1e-6, 3e-7, 37.0)
-"""Sizes at which a bin's expressions are compared: where they differ, they hang on the device."""
+_TRIALS = (1.0, 2.0, 3e-7, 37.0)
+"""Sizes at which a bin's random expressions are compared: they may hang on the device."""
 _EDGES = ("lmin", "lmax", "wmin", "wmax")
 
 
@@ -116,7 +116,7 @@ class ModelTable:
         shared = f"{body}:{name}{self._section}" if body else name
         text = f".model {shared} {parts.text({}, lambda: 0.0)}"
         if self._cards.get(shared, text) != text:
-            shared = f"{scope.path}{name}".replace(".", ":")
+            shared = f"{scope.path}{name}".replace(".", ":") + self._section
             text = f".model {shared} {parts.text({}, lambda: 0.0)}"
         if shared not in self._cards:
             self._cards[shared] = text
@@ -146,9 +146,9 @@ class ModelTable:
                 kept.append(f"{key}={value}")
                 continue
             drawn.append((key, formula))
-            values = {_nominal(formula, size) for size in _SIZES}
-            nominal.append(f"{key}={_nominal(formula, 1.0)!r}")
-            own = own or len(values) > 1
+            value_ = _nominal(formula)
+            nominal.append(f"{key}={value_!r}")
+            own = own or value_ is None
         text = " ".join(kept)
         self._cards[name] = " ".join([f".model {name} {text}", *nominal])
         sizes = edges["lmin"], edges["lmax"], edges["wmin"], edges["wmax"]
@@ -179,12 +179,23 @@ def _formula(card: Card, value: str, known: set[str] | None) -> Formula | None:
     return formula
 
 
-def _nominal(formula: Formula, size: float) -> float | None:
-    """The value without mismatch for an instance of these sizes; None when it has none."""
-    try:
-        return formula.value({**dict.fromkeys(formula.names, size), SWITCH: 0.0})
-    except ExpressionError:
+def _nominal(formula: Formula) -> float | None:
+    """The value without mismatch, if it is the same for all instances; else None.
+
+    A PDK writes `nominal + switch*agauss(...)*f(w, l)`: what is multiplied by the switch does not
+    count. All other names of an instance do, so that only such sums are tried.
+    """
+    names = sorted(formula.names - {SWITCH})
+    if names and not formula.random:
         return None
+    found = set()
+    for trial in _TRIALS:
+        sizes = {name: trial * (1 + 0.37 * place) for place, name in enumerate(names)}
+        try:
+            found.add(formula.value({**sizes, SWITCH: 0.0}))
+        except ExpressionError:
+            return None
+    return found.pop() if len(found) == 1 else None
 
 
 def _edges(card: Card, given: Sequence[tuple[str, str]]) -> dict[str, float]:

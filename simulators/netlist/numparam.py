@@ -12,6 +12,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
+from simulators.netlist.functions import FUNCTIONS, OPERATORS, power
+
 Environment = Mapping[str, float]
 """Values by lower-case name, SI units."""
 Draw = Callable[[], float]
@@ -140,7 +142,7 @@ class _Parser:
             return self._unary()
         left = self._binary(level + 1)
         while (operator := self._take(*self._LEVELS[level])) is not None:
-            left = _apply(_OPERATORS[operator], left, self._binary(level + 1))
+            left = _apply(OPERATORS[operator], left, self._binary(level + 1))
         return left
 
     def _unary(self) -> _Run:
@@ -156,7 +158,7 @@ class _Parser:
     def _power(self) -> _Run:
         run = self._atom()
         while self._take("^", "**") is not None:  # left to right: 2^3^2 is 64 in numparam
-            run = _apply(_power, run, self._exponent())
+            run = _apply(power, run, self._exponent())
         return run
 
     def _exponent(self) -> _Run:
@@ -181,9 +183,6 @@ class _Parser:
         raise self._error(f"has {word!r} where a value should be")
 
     def _name(self, word: str) -> _Run:
-        if word in _CONSTANTS:
-            number = _CONSTANTS[word]
-            return lambda e, _d: e.get(word, number)
         self.names.add(word)
         return lambda e, _d: e[word]
 
@@ -194,9 +193,9 @@ class _Parser:
             return _gauss(word, self._counted(word, arguments, 3))
         if word in {"aunif", "unif", "limit"}:
             raise self._error(f"uses {word}(), which is not supported; use agauss()")
-        if word not in _FUNCTIONS:
+        if word not in FUNCTIONS:
             raise self._error(f"uses {word}(), which is no function of parameters")
-        count, function = _FUNCTIONS[word]
+        count, function = FUNCTIONS[word]
         return _applied(function, self._counted(word, arguments, count))
 
     def _arguments(self) -> list[_Run]:
@@ -291,74 +290,3 @@ def _gauss(word: str, arguments: Sequence[_Run]) -> _Run:
         return middle + spread * draw() * (middle if word == "gauss" else 1.0)
 
     return run
-
-
-def _power(base: float, exponent: float) -> float:
-    """A power whose meaning does not hang on ngspice's compatibility mode.
-
-    numparam takes |base|^exponent, in mode hsa the power itself: they agree on even exponents.
-    """
-    if base < 0 and exponent % 2 != 0:
-        raise ValueError("a negative base with this exponent means different things; use pow()")
-    return math.pow(abs(base), exponent)
-
-
-def _absolute_power(base: float, exponent: float) -> float:
-    return math.pow(abs(base), exponent)
-
-
-def _nearest(value: float) -> float:
-    return float(round(value))
-
-
-_OPERATORS: dict[str, Callable[[float, float], float]] = {
-    "+": lambda a, b: a + b,
-    "-": lambda a, b: a - b,
-    "*": lambda a, b: a * b,
-    "/": lambda a, b: a / b,
-    "%": math.fmod,
-    "==": lambda a, b: float(a == b),
-    "=": lambda a, b: float(a == b),
-    "!=": lambda a, b: float(a != b),
-    "<>": lambda a, b: float(a != b),
-    "<": lambda a, b: float(a < b),
-    ">": lambda a, b: float(a > b),
-    "<=": lambda a, b: float(a <= b),
-    ">=": lambda a, b: float(a >= b),
-    "&&": lambda a, b: float(bool(a) and bool(b)),
-    "||": lambda a, b: float(bool(a) or bool(b)),
-}
-_FUNCTIONS: dict[str, tuple[int, Callable[..., float]]] = {
-    "sqr": (1, lambda a: a * a),
-    "sqrt": (1, math.sqrt),
-    "sin": (1, math.sin),
-    "cos": (1, math.cos),
-    "tan": (1, math.tan),
-    "asin": (1, math.asin),
-    "acos": (1, math.acos),
-    "atan": (1, math.atan),
-    "arctan": (1, math.atan),
-    "sinh": (1, math.sinh),
-    "cosh": (1, math.cosh),
-    "tanh": (1, math.tanh),
-    "asinh": (1, math.asinh),
-    "acosh": (1, math.acosh),
-    "atanh": (1, math.atanh),
-    "exp": (1, math.exp),
-    "ln": (1, math.log),
-    "log": (1, math.log),
-    "log10": (1, math.log10),
-    "abs": (1, abs),
-    "sgn": (1, lambda a: float((a > 0) - (a < 0))),
-    "int": (1, lambda a: float(math.trunc(a))),
-    "nint": (1, _nearest),
-    "floor": (1, lambda a: float(math.floor(a))),
-    "ceil": (1, lambda a: float(math.ceil(a))),
-    "pow": (2, math.pow),
-    "pwr": (2, _absolute_power),
-    "min": (2, min),
-    "max": (2, max),
-    "ternary_fcn": (3, lambda a, b, c: b if a else c),
-}
-_CONSTANTS = {"pi": math.pi, "e": math.e, "true": 1.0, "false": 0.0}
-"""Names with a value unless the netlist gives them another."""

@@ -86,7 +86,8 @@ def expression_parts(text: str, scope: Scope, node: Callable[[str], str]) -> Par
             continue
         if word not in scope.known and word not in scope.open:
             continue
-        pieces += [moved[place : match.start()], _piece(word, scope)]
+        # In brackets: -2 squared is not -(2 squared).
+        pieces += [moved[place : match.start()], "(", _piece(word, scope), ")"]
         place = match.end()
     return joined([*pieces, moved[place:]])
 

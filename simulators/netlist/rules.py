@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Container, Iterator, Sequence
 
 from circuits.errors import Finding
+from simulators.netlist.assignments import split_assignments
 from simulators.netlist.card import Card
 from simulators.netlist.hierarchy import subcircuit_of
 from simulators.netlist.params import check_params
@@ -18,6 +19,7 @@ _DOT_CARDS = frozenset(
     .dc .tran .meas .measure .end .lib
     """.split()
 )
+_INNER = frozenset(".subckt .ends .param .model .ic .nodeset .global".split())
 _MODEL_TYPES = frozenset(
     """
     r c l d npn pnp nmos pmos njf pjf nmf pmf sw csw vdmos
@@ -107,8 +109,10 @@ def _forbidden_dot(card: Card, word: str) -> Iterator[Finding]:
         if kind not in _MODEL_TYPES:
             yield card.finding(f"model type {kind!r} is not allowed", _list(_MODEL_TYPES))
     elif word in {".options", ".option"}:
-        for name in re.findall(r"([a-z_]\w*)\s*(?==|\s|$)", card.text[len(word) :].lower()):
-            if name not in _OPTIONS and not re.search(rf"=\s*{name}\b", card.text.lower()):
+        flags, given = split_assignments(card.text[len(word) :].lower())
+        behind = [word for _, value in given for word in value.split()[1:]]
+        for name in [*flags.split(), *(name for name, _ in given), *behind]:
+            if name not in _OPTIONS:
                 cure = _OPTION_CURES.get(name, _list(_OPTIONS))
                 yield card.finding(f"option {name!r} is not allowed", cure)
 
@@ -118,9 +122,11 @@ def _list(names: frozenset[str]) -> str:
 
 
 def _paired(cards: Sequence[Card]) -> Iterator[Finding]:
-    """`.subckt` and `.ends` that do not pair."""
+    """`.subckt` and `.ends` that do not pair, and what may not stand between them."""
     open_cards: list[Card] = []
     for card in cards:
+        if open_cards and card.keyword[0] == "." and card.keyword not in _INNER:
+            yield card.finding(f"{card.keyword} within a subcircuit", "Move it to the top level")
         if card.keyword == ".subckt":
             open_cards.append(card)
             if len(card.words) < 2:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from circuits.errors import CircuitError
 from simulators.netlist.assignments import split_assignments
 from simulators.netlist.card import Card
 
@@ -61,17 +62,23 @@ def read_subckts(cards: Iterable[Card], *, foreign: bool = False) -> dict[str, S
     """
     found = {"": Subckt("", foreign=foreign)}
     stack = [found[""]]
+    parents: dict[str, str] = {}
     for card in cards:
         word = card.keyword
         if word == ".subckt":
+            parent = stack[-1].name
             stack.append(_header(card, foreign))
-            found[stack[-1].name] = stack[-1]
+            name = stack[-1].name
+            if parents.setdefault(name, parent) != parent:
+                problem = f"subcircuit {name!r} is defined within two others"
+                raise CircuitError([card.finding(problem, "Rename one of them")])
+            found.setdefault(name, stack[-1])  # of two, ngspice takes the first
         elif word == ".ends":
             stack = stack[:-1] or [found[""]]
         elif word == ".param":
             stack[-1].params += split_assignments(card.text[len(word) :])[1]
         elif word == ".model":
-            stack[-1].models[card.text.split()[1].lower()] = card
+            stack[-1].models.setdefault(card.text.split()[1].lower(), card)
         else:
             stack[-1].cards.append(card)
     return found

@@ -34,7 +34,10 @@ class ForkedHost:
         self._requests, self._answers, self._lifeline = requests, answers, lifeline
         self._status: int | None = None
         try:
-            self.pid = int(_line(lifeline.fileno(), seconds))
+            # One that dies at once has its status behind its process id.
+            words = _line(lifeline.fileno(), seconds).split()
+            self.pid = int(words[0])
+            self._status = int(words[1]) if len(words) > 1 else None
         except BaseException:
             self.close()
             raise

@@ -22,7 +22,7 @@ from simulators.starting import starting_design
 
 _SECONDS = 5.0
 """An operating point that takes longer is not worth having."""
-_ANALYSES = (".op", ".ac", ".dc", ".tran", ".meas", ".ic")
+_LEFT_OUT = frozenset({".op", ".ac", ".dc", ".tran", ".meas", ".ic"})
 _KEPT = 32
 _LEARNED: dict[tuple[str, ...], list[tuple[tuple[str, float], ...]]] = {}
 """Nodesets by the decks that they were learned from, the last `_KEPT` circuits' of this process."""
@@ -89,7 +89,7 @@ def _learned(circuit: Circuit, deck: Deck, place: int, host: HostProcess) -> Dec
     values = {**circuit.parameters, **starting_design(circuit)}
     try:
         lines = deck.numbers(values, circuit.corners[0])
-        lines = [".op", *(line for line in lines if not line.lower().startswith(_ANALYSES))]
+        lines = [".op", *(one for one in lines if one.split(None, 1)[0].lower() not in _LEFT_OUT)]
         answer = host.run([BenchNumbers(bench=place, lines=lines)], _SECONDS)
     except (ExpressionError, HostTimeoutError, HostDiedError) as error:
         _log.info("no nodesets for the testbench %s: %s", deck.name, error)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+import time
 
 import pytest
 
@@ -106,3 +107,47 @@ def test_a_tolerance_of_the_netlists_own_stays() -> None:
     assert [line for line in deck.lines({"r": 1e3}, Corner()) if "reltol" in line.lower()] == [
         ".OPTION gmin=1e-12 RelTol=1e-6"
     ]
+
+
+TWICE = "* t\nx1 a s\n.subckt s p\nr1 p 0 1k\n.ends\n.subckt s p\nr1 p 0 2k\n.ends\nv1 a 0 1\n.op\n"
+
+
+def test_of_two_subcircuits_the_first_is_taken() -> None:
+    [deck] = build_decks(circuit(TWICE + "r2 a 0 {r}\n"))
+    assert "r.x1.r1 a 0 1k" in deck.numbers({"r": 1e3}, Corner())
+
+
+def test_subcircuits_of_one_name_within_two_others() -> None:
+    inner = ".subckt in p\nr1 p 0 {0}\n.ends\n"
+    text = "* t\nv1 a 0 1\n.op\nr2 a 0 {r}\n"
+    text += "".join(f".subckt s{k} p\n{inner.replace('{0}', '1k')}x1 p in\n.ends\n" for k in (1, 2))
+    assert "subcircuit 'in' is defined within two others" in refused(text)
+
+
+@pytest.mark.parametrize(
+    "card", [".op", ".ac lin 1 1 1", ".meas ac g max vm(p)", ".options gmin=1"]
+)
+def test_no_analyses_within_subcircuits(card: str) -> None:
+    text = DIVIDER + f"x1 out s\n.subckt s p\nr1 p 0 1k\n{card}\n.ends\n"
+    assert f"{card.split()[0]} within a subcircuit. Move it to the top level" in refused(text)
+
+
+def test_many_instances_of_much_are_refused_before_they_are_expanded() -> None:
+    body = "".join(f"r{k} p 0 1\n" for k in range(500))
+    calls = "".join(f"x{k} out s\n" for k in range(2000))
+    clock = time.perf_counter()
+    assert "over 50000 instances" in refused(f"{DIVIDER}{calls}.subckt s p\n{body}.ends\n")
+    params = "".join(f".param p{k}={k}\n" for k in range(500))
+    assert "over 50000 instances" in refused(f"{DIVIDER}{calls}.subckt s p\n{params}.ends\n")
+    assert time.perf_counter() - clock < 20
+
+
+@pytest.mark.parametrize("options", ["method=temp temp=100", "reltol=scale scale=2", "scale"])
+def test_options_are_known_by_their_names(options: str) -> None:
+    assert "is not allowed" in refused(f"{DIVIDER}.options {options}\n")
+
+
+def test_negative_parameters_stay_whole_in_expressions() -> None:
+    [deck] = build_decks(circuit(DIVIDER + ".param k=-2\nb1 x 0 v=v(in)*k**2*{k}\nr9 x 0 {r}\n"))
+    [line] = [one for one in deck.numbers({"r": 1e3}, Corner()) if one.startswith("b1")]
+    assert line == "b1 x 0 v=v(in)*(-2.0)**2*{(-2.0)}"

@@ -35,6 +35,7 @@ from tests.simulators.plain import (
     small_signal,
     worst,
 )
+from tests.simulators.small import circuit
 
 CIRCUIT = "sky130_two_stage_amplifier"
 BENCH = """
@@ -199,3 +200,16 @@ def test_a_design_beyond_the_models_is_a_failed_result() -> None:
         [result] = simulator.run([{**middle, "w1": 2e-3}])
     assert result.failure is FailureKind.BAD_NETLIST
     assert "pshort_model has no model for w=2000 um" in result.message
+
+
+def test_a_devices_mismatch_does_not_hang_on_the_names_of_its_nodes() -> None:
+    text = "* t\n.lib sky130.lib.spice tt\nv1 {0} 0 1\nr1 {0} 0 {{r}}\n.op\n"
+    text += "xm {0} {0} 0 0 sky130_fd_pr__nfet_01v8 w=2 l=0.5\n"
+    found = set()
+    for node in ("a", "drain"):
+        [deck] = build_decks(circuit(text.format(node)))
+        lines = deck.numbers({"r": 1e3, "mismatch_sample": 7}, Corner())
+        [device] = [line for line in lines if line.startswith("m.xm ")]
+        found.add(device.split("delvto=")[1].split()[0])
+    assert len(found) == 1
+    assert float(found.pop()) != 0
