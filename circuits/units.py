@@ -23,6 +23,10 @@ _PREFIXED = re.compile(r"[fpnumkMG](m|V|A|F|Ohm|Hz|s|W|S)")
 """Units that have a prefix already: a PDK's netlist may count in um."""
 
 
+_SHOWN = {"meg": "M", "g": "G", "t": "T"}
+"""Prefixes as people write them, where SPICE has others."""
+
+
 class UnitError(ValueError):
     """Text that is no number with an SI prefix."""
 
@@ -106,6 +110,8 @@ def format_quantity(value: float, unit: str = "") -> str:
     if value == 0 or not math.isfinite(value):
         return f"{value:g}{unit}"
     decimal = Decimal(repr(value))
+    if _PREFIXED.fullmatch(unit):
+        return f"{decimal.normalize():f}{unit}"
     exponent = max(-18, min(12, 3 * math.floor(decimal.adjusted() / 3)))
     number = decimal.scaleb(-exponent).normalize()
     return f"{number:f}{_PREFIXES[exponent]}{unit}"
@@ -120,4 +126,4 @@ def show_quantity(value: float, unit: str = "", digits: int = 4) -> str:
     rounded = float(f"{value:.{digits - 1}e}")
     text = format_quantity(rounded)
     prefix = text.lstrip("+-0123456789.")
-    return f"{text.removesuffix(prefix)} {prefix.replace('meg', 'M')}{unit}".strip()
+    return f"{text.removesuffix(prefix)} {_SHOWN.get(prefix, prefix)}{unit}".strip()

@@ -8,6 +8,7 @@ from circuits.definition import Circuit
 from circuits.errors import CircuitError, Finding
 from simulators.netlist.deck import Deck, build_decks
 from simulators.netlist.geometry import outside_of_models
+from simulators.netlist.numparam import ExpressionError
 from simulators.protocol import Simulator
 from simulators.result import FailureKind, SimulationResult
 from simulators.starting import starting_design
@@ -28,7 +29,28 @@ def check_circuit(circuit: Circuit) -> list[Deck]:
     findings += outside_of_models(circuit, decks, starting_design(circuit))
     if findings:
         raise CircuitError(findings)
+    _render(circuit, decks)
     return decks
+
+
+def _render(circuit: Circuit, decks: list[Deck]) -> None:
+    """The starting design in every corner: what has no value there is found without ngspice.
+
+    Raises:
+        CircuitError: an expression without a value, or a size that no device can have.
+    """
+    values = {**circuit.parameters, **starting_design(circuit)}
+    findings = []
+    for deck, bench in zip(decks, circuit.testbenches, strict=True):
+        for corner in circuit.corners:
+            try:
+                deck.numbers(values, corner)
+            except ExpressionError as error:
+                problem = f"at the starting design: {error}"
+                finding = Finding(bench.netlist, None, problem, "Mend the expression or the range")
+                findings += [finding] if finding not in findings else []
+    if findings:
+        raise CircuitError(findings)
 
 
 def try_circuit(circuit: Circuit, simulator: Simulator) -> SimulationResult:

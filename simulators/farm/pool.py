@@ -176,11 +176,10 @@ class DaskPool(Closing):
         """On this machine; the next batch asks for the farm once, without waiting."""
         self._raise_if_closed()
         _log.warning(
-            "%s: %s; %d designs of this batch are simulated on this machine (waited %g s)",
+            "%s: %s; %d designs of this batch are simulated on this machine",
             self._farm.address,
             reason,
             len(missing),
-            self._patience,
         )
         self._away = True
         pool = self._local_pool()

@@ -11,6 +11,7 @@ from circuits.errors import CircuitError, Finding
 from simulators.netlist.card import Card, read_cards
 from simulators.netlist.flat import REFERENCE, FlatNetlist
 from simulators.netlist.flatten import flatten
+from simulators.netlist.functions import FUNCTIONS
 from simulators.netlist.hierarchy import Hierarchy
 from simulators.netlist.measure import Measure, check_measures, is_measure, read_measure
 from simulators.netlist.mismatch import SAMPLE, SWITCH, Matching
@@ -25,7 +26,7 @@ _LEFT_OUT = frozenset({".temp", ".end", ".save", ".meas", ".measure", ".lib"})
 _LINE = re.compile(r"(?:netlist line no\.|error on line)\s*(\d+)", re.IGNORECASE)
 _INSTANCE = re.compile(r"\b[a-z]\.(?:x\w*\.)+(\w+)")
 _TOLERANCE = 1e-6  # degrees Celsius
-_WORDS = frozenset({"time", "temper", "hertz", SAMPLE, SWITCH})
+_WORDS = frozenset({"time", "temper", "hertz", SAMPLE, SWITCH, "gauss", "agauss", *FUNCTIONS})
 
 
 TOLERANCE = ".options reltol=1e-4"

@@ -18,7 +18,7 @@ from simulators.netlist.measure import is_measure, read_measure
 from simulators.netlist.mismatch import SWITCH, MatchedMos, Matching
 from simulators.netlist.models import ModelTable
 from simulators.netlist.mos import BinnedMos
-from simulators.netlist.numparam import ExpressionError, Formula
+from simulators.netlist.numparam import ExpressionError, Formula, parse_formula
 from simulators.netlist.parts import (
     TEMPERATURE,
     Parts,
@@ -36,7 +36,7 @@ from simulators.netlist.passing import (
     overridden,
     scaled,
 )
-from simulators.netlist.scope import Scope, make_scope
+from simulators.netlist.scope import ParameterError, Scope, make_scope
 from simulators.netlist.subckt import Subckt, read_subckts
 
 _GROUND = frozenset({"0", "gnd", "gnd!"})
@@ -108,10 +108,11 @@ class _Flattener:
         self._scopes: list[Scope] = []
         self._lines: list[Line] = []
         self._devices: list[tuple[str, str]] = []
+        self._caller: Card | None = None
 
     def run(self) -> FlatNetlist:
         given = [(n, t) for n, t in self._top.params if n not in self._free]
-        with _Placed(self._top.cards[:1]):
+        with _Placed(self._top.cards[:1], self._top.places):
             scope = make_scope("", -1, None, formulas(given), self._free)
         self._scopes.append(scope)
         self._models.enter(self._top, scope, 0)
@@ -174,15 +175,24 @@ class _Flattener:
             wanted = "" if body is None else f": it has {len(body.ports)} ports"
             raise _error(card, f"{card.keyword} does not fit its subcircuit{wanted}", "Mend it")
         around = self._scopes[index]
-        given = overridden(body, assigned(element.rest), around)
         path = f"{around.path}{element.name}."
-        scope = make_scope(path, index, around, given)
+        passed = assigned(element.rest)
+        own = {} if body.foreign else body.places
+        # What the instance gives is wrong on its own card, the rest where it is defined.
+        with _Placed([card], {name: own[name] for name in own if name not in dict(passed)}):
+            given = overridden(body, passed, around)
+            scope = make_scope(path, index, around, given)
+        _check_multiplier(card, passed)
         scope.multiplied = "m" not in body.names and any(name == "m" for name, _, _ in given)
         self._scopes.append(scope)
         inner = len(self._scopes) - 1
         self._models.enter(body, self._scopes[inner], inner)
         ports = {port: node(outer) for port, outer in zip(body.ports, element.nodes, strict=True)}
+        outer_caller = self._caller
+        if body.foreign and outer_caller is None:
+            self._caller = card  # a PDK's own cards say nothing to a user
         self._body(body, inner, ports)
+        self._caller = outer_caller
         self._models.leave()
 
     def _element(self, card: Card, body: Subckt, index: int, node: Callable[[str], str]) -> None:
@@ -200,6 +210,7 @@ class _Flattener:
             self._binned(element, head, index)
             return
         rest = self._rest(element, scope, node)
+        _check_multiplier(card, assigned(element.rest))
         model = f" {self._models.name(element.model)}" if element.model else ""
         parts = Parts((f"{head}{model} ", *rest.pieces))
         if element.model in self._matching and element.letter == "m":
@@ -231,7 +242,7 @@ class _Flattener:
         mos = BinnedMos(
             head, group, self._models.bins(group), values, factors, self._technology.per_finger
         )
-        self._lines.append(Line(index, mos, element.card))
+        self._lines.append(Line(index, mos, self._caller or element.card))
 
     def _matched(self, element: Element, parts: Parts, index: int) -> None:
         match = self._matching[element.model]
@@ -245,7 +256,7 @@ class _Flattener:
         self._lines.append(Line(index, MatchedMos(parts, shift, factor), element.card))
 
     def _add(self, parts: Parts, index: int, card: Card) -> None:
-        self._lines.append(Line(index, parts, card))
+        self._lines.append(Line(index, parts, self._caller or card))
 
 
 def _named(element: Element, body: Subckt, scope: Scope) -> tuple[str, str]:
@@ -256,6 +267,14 @@ def _named(element: Element, body: Subckt, scope: Scope) -> tuple[str, str]:
     return scope.path + element.name, flat_name(element.name, scope.path)
 
 
+def _check_multiplier(card: Card, given: Sequence[tuple[str, str]]) -> None:
+    """No copies, or fewer than none, as far as no design changes it: ngspice does not converge."""
+    for text in (text for name, text in given if name == "m"):
+        formula = parse_formula(text)
+        if not formula.names and not formula.random and formula.value({}) <= 0:
+            raise _error(card, f"m={formula.text}: {formula.value({}):g} copies", "Give m above 0")
+
+
 def _error(card: Card, problem: str, cure: str) -> CircuitError:
     return CircuitError([card.finding(problem, cure)])
 
@@ -263,11 +282,14 @@ def _error(card: Card, problem: str, cure: str) -> CircuitError:
 class _Placed:
     """Gives an expression's error the place of the card that it stands on."""
 
-    def __init__(self, cards: Sequence[Card]) -> None:
+    def __init__(self, cards: Sequence[Card], places: Mapping[str, Card] | None = None) -> None:
         self._cards = cards
+        self._places = places or {}
 
     def __enter__(self) -> None: ...
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, ParameterError) and error.name in self._places:
+            raise _error(self._places[error.name], str(error), "Mend the expression") from error
         if isinstance(error, ExpressionError) and self._cards:
             raise _error(self._cards[0], str(error), "Mend the expression") from error

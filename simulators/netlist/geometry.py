@@ -48,13 +48,17 @@ def outside_of_models(
         decks: of its testbenches.
         start: design that the ends of each variable are tried around, SI units.
     """
-    found: dict[str, Finding] = {}
+    found: dict[tuple[str, ...], Finding] = {}  # by their cause: devices share variables
     for deck in decks:
         for sizes in _sizes(circuit, deck, start).values():
             for which, values in sizes.outside.items():
                 if values:
-                    finding = _finding(circuit, sizes, which)
-                    found.setdefault(finding.problem, finding)
+                    cause = (which, sizes.device.group, *sizes.moved_by[which])
+                    if cause not in found or not sizes.moved_by[which]:
+                        finding = _finding(circuit, sizes, which)
+                        found.setdefault(
+                            cause if sizes.moved_by[which] else (finding.problem,), finding
+                        )
     return list(found.values())
 
 

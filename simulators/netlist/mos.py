@@ -112,7 +112,8 @@ class BinnedMos:
     def _size(self, found: Mapping[str, float]) -> tuple[float, float]:
         fingers = found.get("nf", 1.0) if self.per_finger else 1.0
         if fingers <= 0:
-            raise ExpressionError(f"{self.group}: {fingers:g} fingers are none; give nf=1 or more")
+            name = self.head.split(None, 1)[0]
+            raise ExpressionError(f"{name}: {fingers:g} fingers are none; give nf=1 or more")
         return found.get("l", math.nan), found.get("w", math.nan) / fingers
 
     def _bin(self, found: Mapping[str, float]) -> Bin:

@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterable, Mapping
 
 from simulators.netlist.assignments import split_assignments
-from simulators.netlist.numparam import parse_formula
-from simulators.netlist.scope import Given, Scope
+from simulators.netlist.numparam import ExpressionError, Formula, parse_formula
+from simulators.netlist.scope import Given, ParameterError, Scope
 from simulators.netlist.subckt import Subckt
 
 _NO_MULTIPLIER = frozenset("bvehk")
@@ -16,7 +16,14 @@ GEOMETRY = {"w": 1, "l": 1, "ps": 1, "pd": 1, "sa": 1, "sb": 1, "sd": 1, "as": 2
 
 def formulas(given: Iterable[tuple[str, str]]) -> list[Given]:
     """Parameters of a scope's own, parsed."""
-    return [(name, parse_formula(bare(text)), False) for name, text in given]
+    return [(name, _parsed(name, text), False) for name, text in given]
+
+
+def _parsed(name: str, text: str) -> Formula:
+    try:
+        return parse_formula(bare(text))
+    except ExpressionError as error:
+        raise ParameterError(name, str(error)) from error
 
 
 def assigned(text: str) -> list[tuple[str, str]]:

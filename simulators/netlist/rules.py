@@ -46,6 +46,8 @@ _RANDOM = re.compile(
     re.IGNORECASE,
 )
 """Functions and sources whose values the netlist does not give: a design could not be repeated."""
+_FILE = re.compile(r"\bfile\s*=", re.IGNORECASE)
+"""A source that reads a file: PWL FILE=."""
 _LETTERS = re.compile(r"[`$;|<>\\]")
 _LONGEST = 100_000
 """Characters of a card: a waveform of thousands of points is shorter."""
@@ -84,6 +86,8 @@ def _forbidden(cards: Sequence[Card]) -> Iterator[Finding]:
                 "characters that a netlist may not contain",
                 "Remove ` $ ; | < > \\ and all that is not ASCII",
             )
+        elif _FILE.search(card.text):
+            yield card.finding("a source that reads a file", "Write its points on the card")
         elif match := _RANDOM.search(card.text):
             yield card.finding(
                 f"{match[match.lastindex or 0]} is random or comes from outside",

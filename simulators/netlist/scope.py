@@ -11,6 +11,18 @@ Given = tuple[str, Formula, bool]
 """A parameter: its name, its formula, and whether that is read in the parent's scope."""
 
 
+class ParameterError(ExpressionError):
+    """A parameter without a value.
+
+    Attributes:
+        name: of the parameter.
+    """
+
+    def __init__(self, name: str, problem: str) -> None:
+        self.name = name
+        super().__init__(problem)
+
+
 @dataclass(slots=True)
 class Scope:
     """One level of a netlist's hierarchy, the top or an instance.
@@ -78,9 +90,16 @@ def make_scope(
             opened.add(name)
             steps.append((name, formula, outside))
         else:
-            known[name] = formula.value(seen)
+            known[name] = _value(name, formula, seen)
     kept = {name: value for name, value in {**outer, **known}.items() if name not in opened}
     return Scope(path, parent, kept, frozenset(opened), tuple(steps))
+
+
+def _value(name: str, formula: Formula, seen: Mapping[str, float]) -> float:
+    try:
+        return formula.value(seen)
+    except ExpressionError as error:
+        raise ParameterError(name, str(error)) from error
 
 
 def _ordered(given: list[Given], outside: set[str]) -> list[Given]:
@@ -93,14 +112,14 @@ def _ordered(given: list[Given], outside: set[str]) -> list[Given]:
         if name in done:
             return
         if name in within:
-            raise ExpressionError(f"parameter {name!r} refers to itself")
+            raise ParameterError(name, f"parameter {name!r} refers to itself")
         within.add(name)
         _, formula, out = last[name]
         for other in () if out else sorted(formula.names):
             if other in last and other != name:
                 visit(other)
             elif other not in outside and other not in last:
-                raise ExpressionError(f"parameter {name!r}: {other!r} has no value")
+                raise ParameterError(name, f"parameter {name!r}: {other!r} has no value")
         done[name] = last[name]
 
     for name in last:

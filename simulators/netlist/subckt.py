@@ -21,6 +21,7 @@ class Subckt:
         name: lower case; empty for the top level.
         ports: node names, lower case.
         params: (name, text) of its parameters with their defaults, in order.
+        places: `.param` cards by the name of a parameter.
         cards: element and other cards that remain, in order.
         models: cards by model name.
         foreign: whether it comes from a PDK and not from the user's netlist.
@@ -29,6 +30,7 @@ class Subckt:
     name: str
     ports: tuple[str, ...] = ()
     params: list[tuple[str, str]] = field(default_factory=list)
+    places: dict[str, Card] = field(default_factory=dict)
     cards: list[Card] = field(default_factory=list)
     models: dict[str, Card] = field(default_factory=dict)
     foreign: bool = False
@@ -76,7 +78,9 @@ def read_subckts(cards: Iterable[Card], *, foreign: bool = False) -> dict[str, S
         elif word == ".ends":
             stack = stack[:-1] or [found[""]]
         elif word == ".param":
-            stack[-1].params += split_assignments(card.text[len(word) :])[1]
+            given = split_assignments(card.text[len(word) :])[1]
+            stack[-1].params += given
+            stack[-1].places |= dict.fromkeys((name for name, _ in given), card)
         elif word == ".model":
             stack[-1].models.setdefault(card.text.split()[1].lower(), card)
         else:

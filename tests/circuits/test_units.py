@@ -97,3 +97,16 @@ def test_numpy_scalars() -> None:
 )  # fmt: skip
 def test_show(value: float, unit: str, text: str) -> None:
     assert show_quantity(value, unit) == text
+
+
+@pytest.mark.parametrize("value", [0.3712, 209.7596917995285, 1.0, 1000.0, 1e-9])
+def test_a_unit_with_a_prefix_gets_no_second_one(value: float) -> None:
+    text = format_quantity(value, "um")
+    assert text.endswith("um")
+    assert not text.endswith("mum")
+    assert parse_quantity(text, "um") == value
+
+
+def test_giga_is_a_capital_for_people() -> None:
+    assert show_quantity(2.779e9, "Hz") == "2.779 GHz"
+    assert show_quantity(5e6, "Hz") == "5 MHz"

@@ -92,3 +92,29 @@ def test_what_cannot_be_flattened_has_file_and_line(card: str, said: str) -> Non
     with pytest.raises(CircuitError) as raised:
         check_circuit(circuit(f"{DIVIDER}{card}\n"))
     assert said in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (".param z={0/0}\nr8 out 0 {z}\n", "b0.cir:8: '(0/0)' has no value"),
+        (".param r9=1\n.param y={z} z={y}\n", "b0.cir:9: parameter 'y' refers to itself"),
+        ("x1 out s\n.subckt s p\n.param q={1/0}\nr1 p 0 {q}\n.ends\n", "b0.cir:10: '(1/0)'"),
+        ("x1 out s q={1/0}\n.subckt s p q=1\nr1 p 0 {q}\n.ends\n", "b0.cir:8: '(1/0)'"),
+        ("r8 out 0 1k m=0\n", "b0.cir:8: m=0: 0 copies. Give m above 0"),
+        ("x1 out s m=-1\n.subckt s p\nr1 p 0 1k\n.ends\n", "b0.cir:8: m=-1: -1 copies"),
+        ("v9 q 0 pwl file=/etc/passwd\n", "b0.cir:8: a source that reads a file"),
+        ("r8 out 0 {1/(r-5500)}\n", "b0.cir: at the starting design: "),
+    ],
+)
+def test_errors_stand_where_they_are(text: str, said: str) -> None:
+    with pytest.raises(CircuitError) as raised:
+        check_circuit(circuit(DIVIDER + text))
+    assert said in str(raised.value)
+
+
+@pytest.mark.parametrize("name", ["ln", "exp", "min", "sqrt", "agauss"])
+def test_functions_are_no_names(name: str) -> None:
+    with pytest.raises(CircuitError) as raised:
+        check_circuit(circuit(DIVIDER, parameters={name: 1.0}))
+    assert f"'{name}' is a word of ngspice's" in str(raised.value)
