@@ -188,7 +188,7 @@ def test_ranges_beyond_the_models() -> None:
         "(1e-07 to 5e-05 m); pshort_model has models from 4.2e-07 to 0.00101 m "
         "(0.42 to 1010 in the netlist). Narrow the range of w1"
     )
-    assert "xdut.xmnb: its length is 5e-05 m within the range of l3" in found_out[2]
+    assert "xdut.xmnb: its length is 5e-05 m within the range of l3" in found_out[1]
 
 
 def test_a_design_beyond_the_models_is_a_failed_result() -> None:
