@@ -24,11 +24,13 @@ def batch_folder(init: str = _INIT) -> Iterator[Path]:
         yield Path(name)
 
 
-def run_batch(folder: Path, name: str, text: str) -> tuple[float, dict[str, float]]:
+def run_batch(
+    folder: Path, name: str, text: str, *, may_fail: bool = False
+) -> tuple[float, dict[str, float]]:
     """(seconds, what is printed as `name = value`) of one run; writing the file is not counted.
 
     Raises:
-        RuntimeError: it printed no value at all: the comparison would be of nothing.
+        RuntimeError: it printed no value at all, and may not: the comparison would be of nothing.
     """
     (folder / name).write_text(text, encoding="utf-8")
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "OMP_THREAD_LIMIT": "1"}
@@ -40,7 +42,7 @@ def run_batch(folder: Path, name: str, text: str) -> tuple[float, dict[str, floa
     )  # fmt: skip
     seconds = time.perf_counter() - clock
     found = {key: float(value) for key, value in _LINE.findall(said.stdout)}
-    if not found:
+    if not found and not may_fail:
         raise RuntimeError(f"the peer measured nothing: {said.stdout[-300:]}{said.stderr[-300:]}")
     return seconds, found
 
