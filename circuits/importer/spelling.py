@@ -25,8 +25,8 @@ _KEYWORDS = frozenset(
     time hertz temper pi
     """.split()
 )
-_MIL = re.compile(r"(?<![\w.])(\d+\.?\d*|\.\d+)mil[a-z]*\b", re.IGNORECASE)
-_ATTO = re.compile(r"(?<![\w.])(\d+\.?\d*|\.\d+)a[a-z]*\b", re.IGNORECASE)
+_MIL = re.compile(r"(?<![\w.])(\d++(?:\.\d*+)?+|\.\d++)mil[a-z]*\b", re.IGNORECASE)
+_ATTO = re.compile(r"(?<![\w.])(\d++(?:\.\d*+)?+|\.\d++)a[a-z]*\b", re.IGNORECASE)
 _RENAMED = {".macro": ".subckt", ".eom": ".ends"}
 _VALUE_CARDS = frozenset({".tran", ".ac", ".dc", ".meas", ".measure", ".param", ".temp"})
 

@@ -173,6 +173,8 @@ class Flight:
                 return None
             raise FarmLostError(f"the scheduler is gone: {error}") from error
         except Exception as error:
+            if self._is_closed():  # in another thread, and Dask with it
+                raise SimulatorClosedError("the simulator was closed in mid-task") from error
             raise FarmVersionError(
                 f"the farm cannot load our task ({type(error).__name__}: {error}); install this "
                 "version of ado-service on its scheduler and workers (docs/farm.md)"
