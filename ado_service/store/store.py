@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from types import TracebackType
 from typing import Self
 
 import sqlalchemy as sa
@@ -17,9 +16,10 @@ from ado_service.store.leases import Leases
 from ado_service.store.migrate import migrate
 from ado_service.store.results import SimulationResults
 from ado_service.store.transcripts import Transcripts
+from simulators.closing import Closing
 
 
-class Store:
+class Store(Closing):
     """Circuits, jobs, leases, designs, transcripts, events and results of one database.
 
     Contract: every method is one transaction, kept whole or not at all, and hands out value
@@ -77,14 +77,3 @@ class Store:
     def close(self) -> None:
         """Close every connection; the store cannot be used afterwards."""
         self._database.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()

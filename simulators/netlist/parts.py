@@ -12,7 +12,8 @@ from simulators.netlist.scope import Scope
 
 TEMPERATURE = "temper"
 """Name of the corner's temperature (degrees Celsius) in expressions."""
-_BRACED = re.compile(r"\{[^{}]*\}|'[^']*'|\"[^\"]*\"")
+BRACED = re.compile(r"\{[^{}]*\}|'[^']*'|\"[^\"]*\"")
+"""An expression on a card: in braces or in quotes."""
 _VALUE = re.compile(r"(?<![\w.])([A-Za-z_]\w*)\s*=\s*([A-Za-z_][\w.]*)(?![\w.(])")
 _PROBE = re.compile(r"(?<![\w.])([vi])\s*\(\s*([^()]*?)\s*\)", re.IGNORECASE)
 _NAME = re.compile(r"(?<![\w.#:])[A-Za-z_][\w.]*(?!\s*[\w.(:#])(?!\s*=(?!=))")
@@ -52,7 +53,7 @@ def value_parts(text: str, scope: Scope) -> Parts:
     text = _VALUE.sub(lambda match: _quoted(match, scope), text)
     pieces: list[Piece] = []
     place = 0
-    for match in _BRACED.finditer(text):
+    for match in BRACED.finditer(text):
         pieces += [text[place : match.start()], _piece(match[0], scope)]
         place = match.end()
     return joined([*pieces, text[place:]])

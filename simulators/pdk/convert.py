@@ -14,6 +14,7 @@ from simulators.netlist.assignments import split_assignments
 from simulators.netlist.card import Card
 from simulators.netlist.mismatch import SWITCH
 from simulators.netlist.numparam import ExpressionError, Formula, parse_formula
+from simulators.netlist.parts import BRACED
 
 CONVERSION = 3
 """Version of what `convert` makes: cached conversions of another one are not used."""
@@ -27,7 +28,6 @@ SILENT_ZEROS = frozenset(
 )
 """BSIM4 parameters that are 0 unless given, whatever else is (BSIM4.5 manual, appendix A): a zero
 is not written, since ngspice looks each parameter of a card up in a table of a thousand."""
-_PIECE = re.compile(r"\{[^{}]*\}|'[^']*'|\"[^\"]*\"")
 _BARE = re.compile(r"(?<=\s)([A-Za-z]\w*\s*=\s*)([A-Za-z_]\w*)(?=\s|$)")
 """A parameter's name for a value: `w=gw`."""
 _WORD = re.compile(r"(?<![\w.])[A-Za-z_][\w.]*(?!\s*\()")
@@ -199,7 +199,7 @@ class _Subckt:
         elif word[0] == "m" and self._sheet:
             yield self._with_squares(card)
         elif not word.startswith(".option"):
-            text = _PIECE.sub(lambda m: self._numbers.folded(m[0], self._own), card.text)
+            text = BRACED.sub(lambda m: self._numbers.folded(m[0], self._own), card.text)
             yield _BARE.sub(lambda m: m[1] + self._numbers.folded(m[2], self._own), text)
 
     def _header(self, card: Card) -> str:

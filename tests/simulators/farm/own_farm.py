@@ -11,12 +11,12 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import psutil
 from distributed import Client
 
+from simulators.closing import Closing
 from simulators.farm.task import host_pids
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -27,7 +27,7 @@ _QUIET = {
 }
 
 
-class OwnFarm:
+class OwnFarm(Closing):
     """Starts with a scheduler and no worker; the same port all its life."""
 
     def __init__(self, folder: Path) -> None:
@@ -112,17 +112,6 @@ class OwnFarm:
                     with contextlib.suppress(psutil.NoSuchProcess):
                         one.kill()
             process.wait(20)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def _start_scheduler(self) -> subprocess.Popen[bytes]:
         (self._folder / "scheduler.json").unlink(missing_ok=True)
