@@ -6,7 +6,6 @@ import os
 import random
 import re
 import signal
-from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 
@@ -19,7 +18,7 @@ from simulators.ngspice.nodesets import prepared_decks
 from simulators.ngspice.simulator import NgspiceSimulator
 from simulators.result import FailureKind, SimulationResult
 from simulators.starting import starting_design
-from tests.simulators.battery import Hosts, OpenPool, SimulatorBattery
+from tests.simulators.battery import OpenPool, SimulatorBattery
 from tests.simulators.small import DIVIDER, circuit
 from tests.simulators.test_ngspice_simulator import Killer, bits, designs, expected_gain
 
@@ -27,29 +26,14 @@ AMPLIFIER = load_circuit("two_stage_amplifier")
 DESIGNS = 30
 TOLERANCE = 1e-4
 
-_Opened = list[NgspiceSimulator]
-
 
 @pytest.fixture
-def opened() -> Iterator[_Opened]:
-    pools: _Opened = []
-    yield pools
-    for pool in pools:
-        pool.close()
-
-
-@pytest.fixture
-def open_pool(opened: _Opened) -> OpenPool:
+def open_pool(opened: list[NgspiceSimulator]) -> OpenPool:
     def open_it(circuit: Circuit, **options: object) -> NgspiceSimulator:
         opened.append(NgspiceSimulator(circuit, processes=2, fast=True, **options))  # type: ignore[arg-type]
         return opened[-1]
 
     return open_it
-
-
-@pytest.fixture
-def hosts(opened: _Opened) -> Hosts:
-    return lambda: [pid for pool in opened for pid in pool.host_pids()]
 
 
 class TestFastPool(SimulatorBattery):

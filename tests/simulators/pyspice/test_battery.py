@@ -2,37 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
 from circuits.definition import Circuit
+from simulators.ngspice.simulator import NgspiceSimulator
 from simulators.pyspice.simulator import PySpiceSimulator
-from tests.simulators.battery import Hosts, OpenPool, SimulatorBattery
-
-_Opened = list[PySpiceSimulator]
+from tests.simulators.battery import OpenPool, SimulatorBattery
 
 
 @pytest.fixture
-def opened() -> Iterator[_Opened]:
-    pools: _Opened = []
-    yield pools
-    for pool in pools:
-        pool.close()
-
-
-@pytest.fixture
-def open_pool(opened: _Opened) -> OpenPool:
+def open_pool(opened: list[NgspiceSimulator]) -> OpenPool:
     def open_it(circuit: Circuit, **options: object) -> PySpiceSimulator:
         opened.append(PySpiceSimulator(circuit, processes=2, **options))  # type: ignore[arg-type]
         return opened[-1]
 
     return open_it
-
-
-@pytest.fixture
-def hosts(opened: _Opened) -> Hosts:
-    return lambda: [pid for pool in opened for pid in pool.host_pids()]
 
 
 class TestPySpiceSimulator(SimulatorBattery):
