@@ -19,6 +19,7 @@ from pydantic_settings import (
 from pydantic_settings import SettingsError as SourceError
 
 from ado_service.llm.profile import LLMProfile
+from simulators.host_count import host_count
 
 _PREFIX = "ADO_"
 _KEY_HINT = "a key is never written here: put it into an environment variable, name that variable"
@@ -61,7 +62,7 @@ class Settings(BaseSettings):
         min_length=1,
         repr=False,  # may hold a password
     )
-    processes: int = Field(default_factory=lambda: os.cpu_count() or 1, ge=1, le=1024)
+    processes: int = Field(default_factory=host_count, ge=1, le=1024)
     dask_address: str | None = Field(default=None, max_length=500)
     cache: bool = True
     cache_limit: int = Field(default=1 << 30, ge=1 << 20)

@@ -26,7 +26,7 @@ def open_pool(
 
     Args:
         circuit: what is measured.
-        processes: hosts on this machine; None for one a core.
+        processes: hosts on this machine; None for as many as `host_count` says.
         time_limit: seconds a design may take.
         decks: the circuit's decks, ready-made; None to build them here.
         gate: leaves out what a design is not worth; None to simulate all of it.

@@ -77,7 +77,7 @@ def run(
     fast: Annotated[
         bool, typer.Option("--fast", help="Alter loaded circuits; the best is verified.")
     ] = False,
-    processes: Annotated[int | None, typer.Option(help="Simulator hosts. [one a core]")] = None,
+    processes: Annotated[int | None, typer.Option(help="Simulator hosts. [cores + 1]")] = None,
     output: Annotated[
         Path | None, typer.Option("--out", help="Folder for netlists, plot and result.")
     ] = None,

@@ -28,7 +28,7 @@ def serve(
     jobs: Annotated[
         bool, typer.Option("--jobs/--no-jobs", help="Run jobs in this process too.")
     ] = True,
-    processes: Annotated[int | None, typer.Option(help="Simulator hosts. [one a core]")] = None,
+    processes: Annotated[int | None, typer.Option(help="Simulator hosts. [cores + 1]")] = None,
     database: Database = None,
 ) -> None:
     """Serve the REST API, and run the jobs that it is given."""
@@ -45,7 +45,7 @@ def serve(
 
 
 def worker(
-    processes: Annotated[int | None, typer.Option(help="Simulator hosts. [one a core]")] = None,
+    processes: Annotated[int | None, typer.Option(help="Simulator hosts. [cores + 1]")] = None,
     database: Database = None,
 ) -> None:
     """Run queued jobs until SIGTERM or Ctrl-C; the running one is handed back then."""

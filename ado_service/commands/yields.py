@@ -48,7 +48,7 @@ def yield_of_design(
         str | None, typer.Option(help="Only in this corner. [worst of all corners]")
     ] = None,
     time_limit: Annotated[float, typer.Option(help="Seconds a simulation may take.")] = 30.0,
-    processes: Annotated[int | None, typer.Option(help="Simulator hosts. [one a core]")] = None,
+    processes: Annotated[int | None, typer.Option(help="Simulator hosts. [cores + 1]")] = None,
     output: Annotated[
         Path | None, typer.Option("--out", help="Folder for samples.csv and yield.json.")
     ] = None,

@@ -53,7 +53,8 @@ class DaskPool(Closing):
         gate: leaves out what a design is not worth, as for `NgspiceSimulator`.
         patience: seconds that the farm may be without scheduler or workers.
         fall_back: whether this machine goes on alone then; else the farm's absence is raised.
-        processes: hosts on this machine, should it have to finish a batch; None for one a core.
+        processes: hosts on this machine, should it have to finish a batch; None for the usual
+            number.
         fast: whether circuits stay loaded and are altered in place, as for `NgspiceSimulator`.
 
     Raises:

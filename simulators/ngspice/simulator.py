@@ -1,8 +1,7 @@
-"""The ngspice implementation of `Simulator`: a pool of host processes, one a core."""
+"""The ngspice implementation of `Simulator`: a pool of host processes."""
 
 from __future__ import annotations
 
-import os
 import queue
 import threading
 import time
@@ -12,6 +11,7 @@ from functools import partial
 from circuits.definition import Circuit
 from simulators.closing import Closing
 from simulators.gating import Gate
+from simulators.host_count import host_count
 from simulators.netlist.deck import Deck, build_decks
 from simulators.netlist.numparam import ExpressionError
 from simulators.ngspice.backlog import Backlog
@@ -37,7 +37,7 @@ class NgspiceSimulator(Closing):
 
     Args:
         circuit: what is measured.
-        processes: hosts; None for one a core.
+        processes: hosts; None for as many as `host_count` says.
         time_limit: seconds a design may take, all its testbenches and corners together. The
             host is killed and replaced when it takes longer.
         decks: the circuit's decks, ready-made; None to build them here. A farm's worker has no
@@ -72,7 +72,7 @@ class NgspiceSimulator(Closing):
         self._fast = fast
         self._version = ""
         self._templates = _templates(self._decks, fast) if self._ready else []
-        count = processes or len(os.sched_getaffinity(0))
+        count = processes or host_count()
         self._nursery = nursery or NurseryProcess()
         self._owns_nursery = nursery is None
         self._hosts = [HostProcess(self._templates, self._nursery) for _ in range(count)]
