@@ -11,7 +11,7 @@ from benchmarks.batch import batch_folder, run_batch
 from benchmarks.report import Row
 from benchmarks.sample import anywhere
 from circuits.definition import Circuit
-from simulators.netlist.deck import Deck
+from simulators.netlist.deck import Deck, build_decks
 from simulators.ngspice.export import sized_netlists
 from simulators.ngspice.simulator import NgspiceSimulator
 
@@ -26,7 +26,8 @@ def reload_equals_batch(*circuits: Circuit, quick: bool) -> Row:
     equal = total = 0
     for circuit in circuits:
         values = anywhere(circuit, count, 11)
-        with NgspiceSimulator(circuit, processes=1) as simulator, batch_folder("") as folder:
+        init = "set ng_nomodcheck\n" if build_decks(circuit)[0].unchecked else ""
+        with NgspiceSimulator(circuit, processes=1) as simulator, batch_folder(init) as folder:
             for design, result in zip(values, simulator.run(values), strict=True):
                 ours = result.corners[circuit.corners[0].name].measures
                 fresh = _fresh(folder, circuit, simulator.decks, design)

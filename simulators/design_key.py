@@ -10,7 +10,7 @@ from circuits.definition import Circuit
 from simulators.netlist.deck import Deck
 from simulators.netlist.numparam import ExpressionError
 
-RESULT_FORMAT = 1
+RESULT_FORMAT = 2
 """Version of how decks are run and results read; raise it when equal decks come to other results
 or results to another shape. Every key changes with it, so that no older result is found."""
 
@@ -86,5 +86,6 @@ def _constant(deck: Deck) -> list[object]:
         deck.analyses,
         [(measure.name, measure.analysis, measure.command) for measure in deck.measures],
         deck.devices,
+        deck.unchecked,
         [(card.file, card.line) for card in deck.cards],
     ]

@@ -46,6 +46,7 @@ class Deck:
         measures: what is measured.
         analyses: `op`, `ac`, `dc`, `tran`, those there are.
         models: model cards that lines of any corner refer to, by name.
+        unchecked: whether ngspice takes model parameters as they are (`ng_nomodcheck`).
         nodesets: node voltages (V) that the operating point starts from.
     """
 
@@ -57,6 +58,7 @@ class Deck:
     measures: tuple[Measure, ...]
     analyses: tuple[str, ...]
     models: dict[str, str]
+    unchecked: bool = False
     nodesets: tuple[tuple[str, float], ...] = ()
 
     def numbers(self, values: Mapping[str, float], corner: Corner) -> list[str]:
@@ -200,6 +202,7 @@ def _build(circuit: Circuit, bench: Testbench) -> Deck:
         measures=tuple(read_measure(c) for c in cards if is_measure(c)),
         analyses=analyses,
         models={name: text for flat in flats.values() for name, text in flat.cards.items()},
+        unchecked=any(technology.unchecked for technology in known.values()),
     )
 
 

@@ -55,6 +55,7 @@ class Technology:
         models: its models outside of subcircuits, cards by name.
         scale: metres in the library's unit of length.
         per_finger: whether bins go by the width of one finger.
+        unchecked: whether model parameters are taken as they are (ngspice's `ng_nomodcheck`).
     """
 
     name: str
@@ -62,6 +63,7 @@ class Technology:
     models: Mapping[str, Card]
     scale: float = 1.0
     per_finger: bool = False
+    unchecked: bool = False
 
 
 NO_TECHNOLOGY = Technology("", {}, {})

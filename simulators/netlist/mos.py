@@ -9,7 +9,10 @@ from dataclasses import dataclass
 from simulators.netlist.numparam import Draw, ExpressionError, Formula
 
 _EDGE = 1e-9
-"""Metres by which ngspice 39 lets a size lie outside of a bin; it takes the first that holds."""
+"""Metres by which ngspice 39 lets a size lie outside of a bin; it takes the first that holds.
+
+In compatibility mode hs it drops the bins beforehand that a size is not strictly within.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +39,10 @@ class Bin:
         """Whether a device of this length and width (m) belongs to it."""
         return within(length, self.lmin, self.lmax) and within(width, self.wmin, self.wmax)
 
+    def encloses(self, length: float, width: float) -> bool:
+        """Whether these (m) are between its edges without ngspice's tolerance."""
+        return self.lmin <= length <= self.lmax and self.wmin <= width <= self.wmax
+
 
 def within(value: float, low: float, high: float) -> bool:
     """Whether a size (m) counts as one between two edges."""
@@ -52,7 +59,8 @@ class BinnedMos:
         bins: in the order of the library: the first that holds is taken.
         values: parameters by name; a number, or a formula that a design decides.
         factors: what each value is multiplied with to be in metres and square metres.
-        per_finger: whether bins go by the width of one finger, w/nf.
+        per_finger: whether bins go by the width of one finger, w/nf, and a bin that holds a size
+            without tolerance comes before one that holds it with: compatibility mode hs.
     """
 
     head: str
@@ -118,9 +126,11 @@ class BinnedMos:
 
     def _bin(self, found: Mapping[str, float]) -> Bin:
         length, width = self._size(found)
-        for one in self.bins:
-            if one.holds(length, width):
-                return one
+        holding = [one for one in self.bins if one.holds(length, width)]
+        if holding and self.per_finger:
+            return next((one for one in holding if one.encloses(length, width)), holding[0])
+        if holding:
+            return holding[0]
         (low_l, high_l), (low_w, high_w) = self.limits["l"], self.limits["w"]
         raise ExpressionError(
             f"{self.group} has no model for w={width * 1e6:.4g} um"

@@ -60,6 +60,8 @@ class Engine:
         commands = [line[1:] for line in numbers if line.startswith(_MEASURE)]
         given = [line for line in numbers if not line.startswith(_MEASURE)]
         self._library.log.clear()
+        # Asked for at each load and each run of a circuit with BSIM4 devices.
+        self._library.command(f"{'set' if bench['unchecked'] else 'unset'} ng_nomodcheck")
         if bench["fast"]:
             return self._fast(bench, given, commands)
         try:

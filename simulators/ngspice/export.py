@@ -41,7 +41,7 @@ def _netlist(circuit: Circuit, deck: Deck, values: Mapping[str, float], corner: 
     metrics = [f"  {metric.name} = {metric.formula.text}" for metric in circuit.metrics]
     about = [
         f"{circuit.title}: {deck.name}, corner {corner.name}",
-        "run with: ngspice -b FILE",
+        f"run with: ngspice -b FILE{_start_up(deck)}",
         "sizes:",
         *sizes,
         "metrics, from the measures of all testbenches:",
@@ -56,6 +56,13 @@ def _netlist(circuit: Circuit, deck: Deck, values: Mapping[str, float], corner: 
         ".end",
     ]
     return "\n".join(lines) + "\n"
+
+
+def _start_up(deck: Deck) -> str:
+    """What a PDK asks its users to set before ngspice reads a netlist; we set it ourselves."""
+    if not deck.unchecked:
+        return ""
+    return ", with set ngbehavior=hsa and set ng_nomodcheck in .spiceinit (lines of their own)"
 
 
 def _libraries(deck: Deck, corner: Corner) -> list[str]:

@@ -19,6 +19,8 @@ class BenchTemplate(TypedDict):
     """Model cards by name, for lines `@NAME`; a host gets each when it first needs it."""
     nodes: bool
     """Whether the node voltages of the operating point are wanted."""
+    unchecked: bool
+    """Whether model parameters are taken as they are: a PDK asks for `ng_nomodcheck`."""
     fast: bool
     """Whether circuits stay loaded and are altered in place, where that gives the same."""
 

@@ -107,5 +107,6 @@ def _template(deck: Deck) -> BenchTemplate:
         devices=[],
         models=deck.models,
         nodes=True,
+        unchecked=deck.unchecked,
         fast=False,
     )

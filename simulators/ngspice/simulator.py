@@ -258,7 +258,9 @@ def _templates(decks: Sequence[Deck], fast: bool = False) -> list[BenchTemplate]
             devices=list(deck.devices) if deck.name == quiet else [],
             models=deck.models,
             nodes=False,
-            fast=fast,
+            unchecked=deck.unchecked,
+            # a sweep of the temperature leaves devices at its last one, whatever .temp says
+            fast=fast and "dc" not in deck.analyses,
         )
         for deck in decks
     ]

@@ -17,6 +17,8 @@ class Family:
         switch: parameter that turns mismatch on.
         overrides: parameters that we set, whatever the library says (randomness off).
         per_finger: ngspice chooses bins by w/nf: the PDK asks for compatibility mode hsa.
+        unchecked: ngspice takes model parameters as they are, also where its check of BSIM4
+            models would put them back into their usual range: the PDK asks for `ng_nomodcheck`.
     """
 
     name: str
@@ -26,6 +28,7 @@ class Family:
     switch: str = ""
     overrides: tuple[tuple[str, float], ...] = ()
     per_finger: bool = True
+    unchecked: bool = True
 
     @property
     def file_names(self) -> frozenset[str]:

@@ -99,6 +99,7 @@ def technology_of(pdk: Pdk, sections: Sections) -> Technology:
         models=models,
         scale=numeric.scale,
         per_finger=pdk.family.per_finger,
+        unchecked=pdk.family.unchecked,
     )
 
 

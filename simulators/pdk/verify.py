@@ -118,7 +118,7 @@ def _points(
     bench = BenchTemplate(
         name="verification", body=[".option reltol=1e-9 abstol=1e-16 vntol=1e-12"],
         analyses=["op"], measures=[], devices=list(devices), models=models, nodes=False,
-        fast=False,
+        unchecked=True, fast=False,
     )  # fmt: skip
     host = HostProcess([bench])
     try:

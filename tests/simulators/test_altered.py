@@ -112,7 +112,8 @@ def template(fast: bool) -> BenchTemplate:
     measures = [(f"{kind}_{node}", "ac") for node in OUTPUTS for kind in ("re", "im")]
     return BenchTemplate(
         name="kinds", body=[], analyses=["op", "ac"], measures=measures,
-        devices=[("m1", "m.xdut.m1")], models=dict(MODELS), nodes=True, fast=fast,
+        devices=[("m1", "m.xdut.m1")], models=dict(MODELS), nodes=True,
+        unchecked=False, fast=fast,
     )  # fmt: skip
 
 

@@ -8,11 +8,12 @@ from circuits.definition import Circuit
 from circuits.errors import CircuitError
 from circuits.variable import Variable
 from simulators.check import check_circuit
+from simulators.netlist.flatten import Technology
 from simulators.netlist.mos import Bin, BinnedMos
 from simulators.netlist.numparam import ExpressionError, parse_formula
 from simulators.ngspice.simulator import NgspiceSimulator
 from simulators.result import FailureKind
-from tests.simulators.plain import flattened, printed
+from tests.simulators.plain import HSA, flattened, printed
 from tests.simulators.small import circuit
 
 EDGES = {1: (1e-7, 1e-6), 2: (1e-6, 1e-5), 3: (1e-5, 1e-4)}
@@ -39,6 +40,19 @@ def test_the_bin_at_an_edge_is_ngspices(edge: float, order: tuple[int, ...]) -> 
     theirs, ours = printed(text, asks), printed(flattened(text), asks)
     assert ours == pytest.approx(theirs, rel=1e-9)
     assert len({round(value.real, 2) for value in theirs.values()}) == 2
+
+
+@pytest.mark.parametrize("order", [(1, 2, 3), (3, 2, 1)])
+def test_in_mode_hsa_a_bin_that_encloses_a_size_comes_first(order: tuple[int, ...]) -> None:
+    within = Technology("", {}, {}, per_finger=True)
+    sizes = [edge + offset for edge in (1e-6, 1e-5) for offset in OFFSETS if offset]
+    devices = [f"x{place} d cell w={size!r}" for place, size in enumerate(sizes)]
+    device = "m0 d d 0 0 nn w={w} l=1e-6 nf=1"  # with models of its own, as in a PDK's cell
+    cell = "\n".join([".subckt cell d w=1u", device, cards(order), ".ends"])
+    text = "\n".join(["* edges", "vd d 0 1", *devices, cell])
+    asks = ["op", *(f"print @m.x{place}.m0[vth]" for place in range(len(sizes)))]
+    theirs, ours = printed(text, asks, HSA), printed(flattened(text, technology=within), asks)
+    assert ours == pytest.approx(theirs, rel=1e-9)
 
 
 def mos(**values: str) -> BinnedMos:

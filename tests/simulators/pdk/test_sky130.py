@@ -26,6 +26,7 @@ from simulators.pdk.registry import Pdk, find_pdk
 from simulators.pdk.technology import technology_of
 from simulators.pdk.verify import TOLERANCE, verify
 from simulators.result import FailureKind
+from simulators.starting import starting_design
 from tests.simulators.plain import (
     HSA,
     TIGHT,
@@ -92,6 +93,30 @@ def test_random_designs_are_the_librarys() -> None:
                     assert value == pytest.approx(float(library[name]), rel=TOLERANCE)
                     compared += 1
     assert compared == 12
+
+
+@pytest.mark.parametrize(
+    ("sizes", "corner"),
+    [
+        ({"w4": 5.492192e-07, "l3": 5.163439e-07}, 0),  # within 1 nm of the next bin
+        ({"w5": 1.1514e-06, "l5": 1.506e-07}, 2),  # a bin whose a2 is out of its usual range
+    ],
+)
+def test_designs_at_the_edge_of_a_bin_and_of_a_parameter_are_the_librarys(
+    sizes: dict[str, float], corner: int
+) -> None:
+    found = open_loop()
+    design = {**starting_design(found), **sizes}
+    with NgspiceSimulator(found, processes=1) as simulator:
+        [result] = simulator.run([design])
+    conditions = found.corners[corner]
+    [text] = sized_netlists(found, design, conditions).values()
+    library = dict(_MEASURED.findall(said(text, HSA)))
+    measures = result.corners[conditions.name].measures
+    assert len(measures) == 3
+    for name, value in measures.items():
+        assert value == pytest.approx(float(library[name]), rel=TOLERANCE)
+    assert "ng_nomodcheck" in text
 
 
 @pytest.mark.parametrize(
