@@ -8,6 +8,7 @@ from circuits.definition import Circuit
 from circuits.folder import LIBRARY
 from circuits.fom import judge
 from circuits.loader import library_names, load_circuit
+from circuits.variable import Scale
 
 
 @pytest.fixture(params=library_names())
@@ -35,10 +36,10 @@ def test_texts_for_prompts_are_there(circuit: Circuit) -> None:
     assert circuit.design_principles
 
 
-def test_every_variable_sizes_a_group_and_has_a_unit(circuit: Circuit) -> None:
+def test_every_variable_sizes_a_group_and_has_a_unit_or_counts(circuit: Circuit) -> None:
     grouped = {name for group in circuit.device_groups for name in group.variables}
     assert grouped == set(circuit.variable_names)
-    assert all(variable.unit for variable in circuit.variables)
+    assert all(variable.unit or variable.scale is Scale.INTEGER for variable in circuit.variables)
 
 
 def test_every_spec_can_be_met_or_failed(circuit: Circuit) -> None:

@@ -8,9 +8,10 @@ from circuits.definition import Circuit
 from circuits.fom import judge
 from circuits.loader import library_names, load_circuit
 from simulators.check import check_circuit
-from simulators.corners import worst_corner
+from simulators.corners import verdict, worst_corner
 from simulators.ngspice.simulator import NgspiceSimulator
 from simulators.starting import netlist_values, starting_design
+from tests.simulators.good_designs import GOOD_DESIGNS
 
 
 @pytest.fixture(params=library_names())
@@ -56,3 +57,25 @@ def test_the_start_is_sound_and_not_yet_good(circuit: Circuit) -> None:
         metrics = worst_corner(result, specs.specs)
         assert None not in metrics.values()
         assert not judge(metrics, specs.specs).feasible, "the specs are met before any sizing"
+
+
+def test_a_good_design_meets_every_spec(circuit: Circuit) -> None:
+    design = GOOD_DESIGNS[circuit.name]
+    assert design == {one.name: one.snap(design[one.name]) for one in circuit.variables}
+    with NgspiceSimulator(circuit, processes=1) as simulator:
+        [result] = simulator.run([design])
+    assert result.failure is None, result.message
+    for specs in circuit.spec_sets:
+        found = verdict(result, specs.specs)
+        missed = [name for name, met in found.met.items() if not met]
+        assert found.feasible, f"{specs.name}: {missed} missed"
+
+
+@pytest.mark.parametrize("position", [0.0, 1.0])
+def test_the_ends_of_the_axes_are_no_good_designs(circuit: Circuit, position: float) -> None:
+    """A circuit that hardly works, with all sizes smallest or largest, must not look good."""
+    design = {one.name: one.from_unit(position) for one in circuit.variables}
+    with NgspiceSimulator(circuit, processes=1) as simulator:
+        [result] = simulator.run([design])
+    for specs in circuit.spec_sets:
+        assert not verdict(result, specs.specs).feasible
