@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Self
+from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from circuits.objective import Mode, Objective, WrittenObjective
 from circuits.spec import Spec
 
 _LARGEST_SEED = 2**63 - 1
 _LARGEST_BUDGET = 100_000
 _LARGEST_GP_BUDGET = 2_000
 _LARGEST_BATCH = 256
+_MOST_SOURCES = 8
+_Source = Annotated[str, Field(min_length=1, max_length=200)]
 
 
 class Method(StrEnum):
@@ -44,6 +47,24 @@ class Start(StrEnum):
     RANDOM = "random"
 
 
+class Model(StrEnum):
+    """What the GP models."""
+
+    METRICS = "metrics"
+    """Each spec's metric, a process each; the objective is composed on them."""
+    FOM = "fom"
+    """The figure of merit, one process, as in the paper."""
+
+
+class LlmShare(StrEnum):
+    """How much of a round of `ado-llm` is the LLM's."""
+
+    ADAPTIVE = "adaptive"
+    """By what its designs gained so far (`ado_service.credit.llm_designs`)."""
+    FIXED = "fixed"
+    """One design a round, as in the paper."""
+
+
 class Gating(StrEnum):
     """How far a design is simulated that will not meet the specs."""
 
@@ -60,6 +81,7 @@ class JobConfig(BaseModel):
     Attributes:
         spec_set: name of the circuit's spec set; None for its first one.
         specs: specs to use instead of a set; None to use the set.
+        objective: what the search is after: `specs`, `fom` or `pareto:METRIC,METRIC`.
         budget: how many designs are simulated at most, initial ones included; at most 2,000 for
             methods with a GP.
         initial: how many designs are simulated before the first round; left out: 5, or the budget
@@ -73,7 +95,12 @@ class JobConfig(BaseModel):
         demonstrations: which earlier designs the LLM is shown.
         top_k: how many of them.
         start: who proposes the initial designs.
-        stop_when_feasible: end at the first design that meets every spec.
+        model: what the GP models: each metric, or the figure of merit as in the paper.
+        llm_share: how much of a round of `ado-llm` is the LLM's.
+        warm_start: jobs (by id) and circuits (by name or content hash) whose designs on record
+            the search starts from.
+        stop_when_feasible: end at the first design that meets every spec; None for yes when the
+            objective is `specs` and no otherwise.
         time_limit: longest simulation of one design, seconds.
         gating: how far a design is simulated that will not meet the specs.
         fast: keep circuits loaded and alter them in place; a design that would be the best so
@@ -84,6 +111,7 @@ class JobConfig(BaseModel):
 
     spec_set: str | None = Field(default=None, min_length=1, max_length=200)
     specs: tuple[Spec, ...] | None = Field(default=None, min_length=1)
+    objective: WrittenObjective = Field(default_factory=Objective)
     budget: int = Field(default=105, ge=1, le=_LARGEST_BUDGET)
     initial: int = Field(default=5, ge=1, le=_LARGEST_BATCH)
     batch: int = Field(default=5, ge=1, le=_LARGEST_BATCH)
@@ -94,10 +122,27 @@ class JobConfig(BaseModel):
     demonstrations: Demonstrations = Demonstrations.TOP
     top_k: int = Field(default=5, ge=1, le=1000)
     start: Start = Start.AUTO
-    stop_when_feasible: bool = False
+    model: Model = Model.METRICS
+    llm_share: LlmShare = LlmShare.ADAPTIVE
+    warm_start: tuple[_Source, ...] = Field(default=(), max_length=_MOST_SOURCES)
+    stop_when_feasible: bool | None = None
     time_limit: float = Field(default=30.0, gt=0, le=86_400)
     gating: Gating = Gating.SPECS
     fast: bool = False
+
+    @property
+    def ends_when_feasible(self) -> bool:
+        """Whether the first design that meets every spec ends the job."""
+        if self.stop_when_feasible is None:
+            return self.objective.mode is Mode.SPECS
+        return self.stop_when_feasible
+
+    @model_validator(mode="after")
+    def _sources_differ(self) -> Self:
+        doubled = sorted({one for one in self.warm_start if self.warm_start.count(one) > 1})
+        if doubled:
+            raise ValueError(f"warm_start: {', '.join(doubled)} is named twice; name each once")
+        return self
 
     @model_validator(mode="after")
     def _gp_can_carry_the_budget(self) -> Self:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count
 
+from ado_service.credit import Tried
 from ado_service.job_config import JobConfig
 from ado_service.ledger import Entry, Ledger
 from ado_service.proposers.protocol import History, Observation, Proposal
@@ -44,6 +45,7 @@ class Loop:
         verifier: measures a design that would be the best so far once more, and that result
             counts; None where the simulator's own results are final. So the best design on
             record is always one that the verifier measured.
+        prior: designs of earlier jobs, see `History.prior`; the same ones when it is resumed.
     """
 
     circuit: Circuit
@@ -53,12 +55,14 @@ class Loop:
     simulator: Simulator
     ledger: Ledger
     verifier: Simulator | None = None
+    prior: tuple[Observation, ...] = ()
 
     def run(self) -> History:
-        """Run to the end: budget used up, or (if so configured) all specs met.
+        """Run to the end: budget used up, or (see `JobConfig.ends_when_feasible`) all specs met.
 
         Raises:
             Stopped: the ledger says so; what was done is on record.
+            ObjectiveError: the circuit cannot serve the job's objective.
         """
         known = _by_stage(self.ledger.entries())
         history = self._rounds(known)
@@ -67,14 +71,17 @@ class Loop:
 
     def _rounds(self, known: dict[tuple[int, str], list[Entry]]) -> History:
         """Round after round; takes out of `known` what it finds on record."""
-        history = History(self.circuit, self.specs)
+        objective = self.config.objective.resolved(self.circuit, self.specs)
+        history = History(self.circuit, self.specs, objective=objective, prior=self.prior)
+        tried: list[Tried] = []
         empty_rounds = 0
         for round_number in count():
             before = len(history.observations)
             size = self.stages.round_size(round_number)
-            for stage in self.stages.of_round(round_number):
+            for stage in self.stages.of_round(round_number, tuple(tried)):
                 left = before + size - len(history.observations)
-                history = self._stage(round_number, stage, left, history, known)
+                batch, history = self._stage(round_number, stage, left, history, known)
+                tried += _tried(batch, history)
                 if self._ended(history):
                     return history
             empty_rounds = 0 if len(history.observations) > before else empty_rounds + 1
@@ -90,12 +97,12 @@ class Loop:
         left: int,
         history: History,
         known: dict[tuple[int, str], list[Entry]],
-    ) -> History:
+    ) -> tuple[list[Entry], History]:
         """Propose the stage's designs, unless they are on record, and simulate them."""
         wanted = min(stage.size(left), self.config.budget - len(history.observations))
         batch = known.pop((round_number, stage.name), [])
         if wanted < 1 and not batch:
-            return history
+            return [], history
         if not batch or any(entry.observation is None for entry in batch):
             self.ledger.check()
         started = time.monotonic()
@@ -108,7 +115,7 @@ class Loop:
         history = self._simulate(batch, history)
         if fresh:  # a resumed job tells each stage once
             self._tell(round_number, stage, history, proposed - started, proposed)
-        return history
+        return batch, history
 
     def _propose(
         self, round_number: int, stage: Stage, wanted: int, history: History
@@ -118,6 +125,7 @@ class Loop:
         return self.ledger.add(round_number, stage.name, proposals) if proposals else []
 
     def _simulate(self, batch: Sequence[Entry], history: History) -> History:
+        """The history with the batch's designs, all of them, by index."""
         pending = [entry for entry in batch if entry.observation is None]
         seen = {entry.index: entry.observation for entry in batch}
         best = _best([*history.observations, *seen.values()])
@@ -128,7 +136,7 @@ class Loop:
             seen[entry.index] = observation
             best = _best([best, observation])
         done = tuple(found for _, found in sorted(seen.items()) if found is not None)
-        return History(self.circuit, self.specs, (*history.observations, *done))
+        return replace(history, observations=(*history.observations, *done))
 
     def _measured(
         self, entry: Entry, result: SimulationResult, best: Observation | None
@@ -153,7 +161,7 @@ class Loop:
         if len(history.observations) >= self.config.budget:
             return True
         best = history.best
-        return self.config.stop_when_feasible and best is not None and best.verdict.feasible
+        return self.config.ends_when_feasible and best is not None and best.verdict.feasible
 
     def _tell(
         self, round_number: int, stage: Stage, history: History, propose: float, proposed: float
@@ -171,6 +179,16 @@ class Loop:
                 "simulate_seconds": time.monotonic() - proposed,
             },
         )
+
+
+def _tried(batch: Sequence[Entry], history: History) -> list[Tried]:
+    """What credit has to know of the batch that `history` ends with."""
+    ordered = sorted(batch, key=lambda entry: entry.index)
+    seen = history.observations[len(history.observations) - len(ordered) :]
+    return [
+        Tried(entry.index, entry.round, entry.proposal.proposer, one.verdict.rank)
+        for entry, one in zip(ordered, seen, strict=True)
+    ]
 
 
 def _best(seen: Iterable[Observation | None]) -> Observation | None:

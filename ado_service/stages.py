@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from ado_service.job_config import JobConfig, Method, Start
+from ado_service.credit import Tried, llm_designs
+from ado_service.job_config import JobConfig, LlmShare, Method, Start
 from ado_service.llm.breaker import Breaker
 from ado_service.proposers.llm_agent import LLMAgent
+from ado_service.proposers.prior import PriorProposer
 from ado_service.proposers.protocol import History, Proposal, Proposer
 from ado_service.proposers.space_filling import RandomProposer, SobolProposer
 
@@ -53,7 +55,7 @@ class Stages:
     """The stages of a job's rounds.
 
     Args:
-        config: method, start, batch.
+        config: method, start, batch, the LLM's share, whether there is a warm start.
         gp: proposes what nobody else does.
         agent: the LLM; None where there is none. A job that names one keeps its LLM stages all the
             same (the GP fills them), so that a runner without the profile finds what others
@@ -71,11 +73,15 @@ class Stages:
         """How many designs a round has."""
         return self._config.initial if round_number == 0 else self._config.batch
 
-    def of_round(self, round_number: int) -> Sequence[Stage]:
+    def of_round(self, round_number: int, tried: Sequence[Tried]) -> Sequence[Stage]:
         """The stages of a round, in the order in which they are simulated.
 
         The LLM's design comes first, so that the GP is refitted with it before it proposes the
         rest (ADO-LLM, ICCAD 2024).
+
+        Args:
+            round_number: 0 for the initial designs.
+            tried: the designs of all rounds before, by index; the stages follow from them alone.
         """
         if round_number == 0:
             return self._initial()
@@ -83,7 +89,8 @@ class Stages:
             case Method.RANDOM:
                 return [Stage("random", RandomProposer())]
             case Method.ADO_LLM:
-                return [*self._llm(round_number, 1), Stage("gp", self._gp)]
+                share = self._llm_share(round_number, tried)
+                return [*self._llm(round_number, share), Stage("gp", self._gp)]
             case Method.LLM:
                 return [*self._llm(round_number, None), Stage("gp", self._gp)]
             case Method.GP_BO:
@@ -94,7 +101,17 @@ class Stages:
         if isinstance(stage.proposer, LLMProposer):
             self._breaker.record(round_number, designs)
 
+    def _llm_share(self, round_number: int, tried: Sequence[Tried]) -> int:
+        if self._config.llm_share is LlmShare.FIXED:
+            return 1
+        return llm_designs(tried, round_number, self._config.batch)
+
     def _initial(self) -> list[Stage]:
+        """The best designs of a warm start, all but one of the round, then the method's start."""
+        warm = [Stage("prior", PriorProposer(), self._config.initial - 1)]
+        return [*(warm if self._config.warm_start else []), *self._start()]
+
+    def _start(self) -> list[Stage]:
         start = self._config.start
         uses_llm = self._config.method in {Method.ADO_LLM, Method.LLM}
         if start is Start.LLM or (start is Start.AUTO and uses_llm and self._names_llm):
@@ -104,6 +121,6 @@ class Stages:
         return [Stage("random", RandomProposer())]
 
     def _llm(self, round_number: int, share: int | None) -> list[Stage]:
-        if not self._names_llm:
+        if not self._names_llm or share == 0:
             return []
         return [Stage("llm", LLMProposer(self._agent, self._breaker, round_number), share)]

@@ -20,6 +20,7 @@ from ado_service.stages import Stages
 from benchmarks.report import Row, parser, ratio_row, report
 from circuits.definition import Circuit, Corner
 from circuits.loader import load_circuit
+from circuits.objective import Mode, Objective
 from circuits.spec import Spec, SpecSet
 from simulators.gating import Gate
 from simulators.ngspice.simulator import NgspiceSimulator
@@ -115,7 +116,7 @@ def _feasible(history: History) -> bool:
 
 def _job(circuit: Circuit, gate: Gate | None, seed: int, budget: int) -> tuple[int, float, History]:
     """Decks, seconds of simulation, and the history of a job."""
-    config = JobConfig(budget=budget, method=Method.GP_BO, seed=seed)
+    config = JobConfig(objective=Objective(Mode.FOM), budget=budget, method=Method.GP_BO, seed=seed)
     stages, ledger = Stages(config, GPProposer(), None), MemoryLedger()
     with CountingSimulator(circuit, gate) as simulator:
         history = Loop(circuit, config, circuit.specs(), stages, simulator, ledger).run()

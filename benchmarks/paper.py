@@ -75,10 +75,17 @@ def _run(circuit_name: str, method: str, seed: int, budget: int) -> Run:
     from ado_service.loop import Loop
     from ado_service.proposers.gp import GPProposer
     from ado_service.stages import Stages
+    from circuits.objective import Mode, Objective
     from simulators.ngspice.simulator import NgspiceSimulator
 
     circuit = load_circuit(circuit_name)
-    config = JobConfig(budget=budget, seed=seed, method=Method(method), start=Start.RANDOM)
+    config = JobConfig(
+        objective=Objective(Mode.FOM),
+        budget=budget,
+        seed=seed,
+        method=Method(method),
+        start=Start.RANDOM,
+    )
     started = time.monotonic()
     ledger = MemoryLedger()
     with NgspiceSimulator(circuit, processes=1) as simulator:

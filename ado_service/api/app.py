@@ -10,7 +10,17 @@ from importlib.metadata import version
 from fastapi import FastAPI
 from fastapi.concurrency import contextmanager_in_threadpool
 
-from ado_service.api import circuits, designs, errors, events, health, jobs, transcripts, uploads
+from ado_service.api import (
+    circuits,
+    designs,
+    errors,
+    events,
+    health,
+    jobs,
+    pareto,
+    transcripts,
+    uploads,
+)
 from ado_service.api.access import Guard
 from ado_service.api.body_limit import BodyLimit
 from ado_service.api.last_resort import LastResort
@@ -25,6 +35,7 @@ _ROUTERS = (
     events.routes,
     transcripts.routes,
     designs.routes,
+    pareto.routes,
     health.routes,
 )
 

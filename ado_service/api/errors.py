@@ -15,7 +15,7 @@ from starlette.responses import Response
 from ado_service.api.last_resort import internal_error
 from ado_service.api.problem import CircuitFinding, InvalidField, Place, ProblemError
 from ado_service.api.routing import allowed_methods
-from ado_service.jobs.submit import SubmissionError
+from ado_service.jobs.asked import SubmissionError
 from ado_service.jobs.upload import LibraryNameError, UploadsBusyError
 from ado_service.store import errors as store
 from circuits.errors import CircuitError

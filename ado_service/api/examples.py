@@ -11,6 +11,7 @@ _MOMENT = "2026-01-31T12:00:02Z"
 _CONFIG: dict[str, Any] = {
     "spec_set": None,
     "specs": None,
+    "objective": "specs",
     "budget": 105,
     "initial": 5,
     "batch": 5,
@@ -21,7 +22,10 @@ _CONFIG: dict[str, Any] = {
     "demonstrations": "top",
     "top_k": 5,
     "start": "auto",
-    "stop_when_feasible": True,
+    "llm_share": "adaptive",
+    "model": "metrics",
+    "warm_start": [],
+    "stop_when_feasible": None,
     "time_limit": 30.0,
     "gating": "specs",
     "fast": False,
@@ -48,6 +52,30 @@ _JOB_EXAMPLE: dict[str, Any] = {
     "started_at": "2026-01-31T12:00:01Z",
     "finished_at": None,
     "version": 64,
+}
+_CREDIT: dict[str, Any] = {
+    "best_by": "gp",
+    "first_feasible_by": None,
+    "proposers": [
+        {
+            "proposer": "gp",
+            "proposed": 25,
+            "accepted": 25,
+            "rejected": 0,
+            "simulated": 25,
+            "feasible": 0,
+            "improved": 7,
+        },
+        {
+            "proposer": "random",
+            "proposed": 5,
+            "accepted": 5,
+            "rejected": 0,
+            "simulated": 5,
+            "feasible": 0,
+            "improved": 0,
+        },
+    ],
 }
 _DESIGN: dict[str, Any] = {
     "id": 17,
@@ -152,6 +180,7 @@ _SUMMARY: dict[str, Any] = {
     "job_id": _JOB,
     "circuit": "two_stage_amplifier",
     "method": "gp-bo",
+    "objective": "fom",
     "state": "finished",
     "message": "",
     "simulations": 105,
@@ -177,6 +206,15 @@ _SUMMARY: dict[str, Any] = {
         "accepted": 0,
         "rejected": 0,
     },
+    "credit": {**_CREDIT, "first_feasible_by": "gp"},
+    "pareto": None,
+}
+_PARETO: dict[str, Any] = {
+    "objective": "pareto:power-,gbw+",
+    "axes": [{"metric": "power", "direction": "<"}, {"metric": "gbw", "direction": ">"}],
+    "size": 1,
+    "items": [{**_DESIGN, "specs_met": 5, "feasible": True, "fom": 3.4}],
+    "next_cursor": None,
 }
 _PROBLEM: dict[str, Any] = {
     "type": "urn:problem-type:ado:invalid-request",
@@ -197,10 +235,12 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     "CircuitPage": {"items": [_CIRCUIT], "next_cursor": None},
     "CircuitDetail": _CIRCUIT_DETAIL,
     "Job": _JOB_EXAMPLE,
+    "JobDetail": {**_JOB_EXAMPLE, "credit": _CREDIT},
     "JobPage": {"items": [_JOB_EXAMPLE], "next_cursor": None},
     "JobSummary": _SUMMARY,
     "Design": _DESIGN,
     "DesignPage": {"items": [_DESIGN], "next_cursor": None},
+    "ParetoFront": _PARETO,
     "Turn": _TURN,
     "Transcript": {"items": [_TURN], "next_cursor": None},
     "Event": _EVENT,

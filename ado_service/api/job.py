@@ -8,6 +8,7 @@ from fastapi.openapi.models import Example
 from pydantic import ConfigDict, Field
 
 from ado_service.api.resource import Filters, Name, NextCursor, Resource
+from ado_service.credit import Credit
 from ado_service.job_config import JobConfig
 from ado_service.store.job_record import BestDesign, JobState, WantedState
 
@@ -30,6 +31,14 @@ NEW_JOBS: dict[str, Example] = {
             "budget": 105,
             "seed": 1,
             "stop_when_feasible": True,
+        },
+    },
+    "pareto": {
+        "summary": "Trade-offs of power and bandwidth under the specs",
+        "value": {
+            "circuit": "two_stage_amplifier",
+            "method": "gp-bo",
+            "objective": "pareto:power-,gbw+",
         },
     },
     "ado-llm": {
@@ -74,6 +83,15 @@ class Job(Resource):
     started_at: datetime | None
     finished_at: datetime | None
     version: int = Field(description="Counts the changes of the job and of all that belongs to it.")
+
+
+class JobDetail(Job):
+    """A job, and who found what in it."""
+
+    credit: Credit = Field(
+        description="Who found the best design and the first that met every spec, and what each "
+        "proposer proposed, what was taken, simulated, and better than all rounds before."
+    )
 
 
 class JobPage(Resource):

@@ -11,15 +11,17 @@ from starlette.responses import Response
 
 from ado_service.api.documented import Responses, not_modified, problems
 from ado_service.api.etag import IfNoneMatch, etag, headers, unchanged
-from ado_service.api.job import NEW_JOBS, Job, JobFilters, JobPage, NewJob, Wish
+from ado_service.api.job import NEW_JOBS, Job, JobDetail, JobFilters, JobPage, NewJob, Wish
 from ado_service.api.routing import router
 from ado_service.api.service import ServiceHere, StoreHere
 from ado_service.job_config import JobConfig
 from ado_service.jobs.submit import default_profile, submit
-from ado_service.jobs.summary import JobSummary, summarise
+from ado_service.jobs.summary import JobSummary, job_credit, summarise
 from ado_service.settings import Settings
 from ado_service.store.job_query import JobQuery
+from ado_service.store.job_record import JobRecord
 from ado_service.store.jobs import Idempotency
+from ado_service.store.store import Store
 
 routes = router("/v1/jobs", "jobs")
 
@@ -41,7 +43,7 @@ _ACCEPTED: Responses = {
     operation_id="createJob",
     summary="Start a job",
     status_code=202,
-    response_model=Job,
+    response_model=JobDetail,
     responses={**_ACCEPTED, **problems(413, 415)},
 )
 def create_job(
@@ -58,7 +60,7 @@ def create_job(
             description="The same key with the same job makes one job, however often it is sent.",
         ),
     ] = None,
-) -> Job:
+) -> JobDetail:
     """Queue a job. It runs as soon as a worker is free; follow it at its `Location`."""
     once = None if idempotency_key is None else Idempotency(idempotency_key, _hash(job))
     config = _with_default_llm(job.config, service.settings)
@@ -66,7 +68,7 @@ def create_job(
     response.headers["Location"] = f"/v1/jobs/{record.id}"
     if not created:
         response.headers["Idempotency-Replayed"] = "true"
-    return Job.model_validate(record)
+    return _detail(service.store, record)
 
 
 @routes.get(
@@ -95,17 +97,17 @@ def list_jobs(store: StoreHere, filters: Annotated[JobFilters, Query()]) -> JobP
     "/{job_id}",
     operation_id="getJob",
     summary="Look at a job",
-    response_model=Job,
+    response_model=JobDetail,
     responses={**not_modified(), **problems(404)},
 )
 def get_job(
     store: StoreHere, response: Response, job_id: str, if_none_match: IfNoneMatch = None
-) -> Job | Response:
+) -> JobDetail | Response:
     """Where a job stands. Its entity tag changes with every design: poll with If-None-Match."""
     record = store.jobs.get(job_id)
     tag = etag(record.version)
     response.headers.update(headers(tag))
-    return unchanged(tag, if_none_match) or Job.model_validate(record)
+    return unchanged(tag, if_none_match) or _detail(store, record)
 
 
 @routes.get(
@@ -124,16 +126,20 @@ def get_summary(store: StoreHere, job_id: str) -> JobSummary:
     "/{job_id}/wanted-state",
     operation_id="setWantedState",
     summary="Pause, resume or cancel a job",
-    response_model=Job,
+    response_model=JobDetail,
     responses=problems(404, 409, 413, 415),
 )
 def set_wanted_state(
     store: StoreHere,
     job_id: str,
     wish: Annotated[Wish, Body()],
-) -> Job:
+) -> JobDetail:
     """Say what is wanted. A running job comes to it within a second, any other at once."""
-    return Job.model_validate(store.jobs.set_wanted_state(job_id, wish.wanted_state))
+    return _detail(store, store.jobs.set_wanted_state(job_id, wish.wanted_state))
+
+
+def _detail(store: Store, record: JobRecord) -> JobDetail:
+    return JobDetail.model_validate(record.model_dump() | {"credit": job_credit(store, record.id)})
 
 
 def _hash(job: NewJob) -> str:

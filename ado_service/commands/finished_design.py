@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from ado_service.commands.assignments import assigned
 from ado_service.commands.console import fail
-from ado_service.jobs.submit import SubmissionError, find_circuit, job_specs
+from ado_service.jobs.asked import SubmissionError, find_circuit, job_specs
 from ado_service.store.errors import NotFound
 from ado_service.store.job_query import JobQuery
 from ado_service.store.job_record import JobRecord

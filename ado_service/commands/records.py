@@ -75,6 +75,9 @@ def jobs(
 def designs(
     job: Annotated[str | None, typer.Option(help="Only designs of this job.")] = None,
     circuit: Annotated[str | None, typer.Option(help="Only designs of this circuit.")] = None,
+    pareto: Annotated[
+        str | None, typer.Option(help="Only the Pareto front of this job.", metavar="JOB")
+    ] = None,
     feasible: Annotated[bool, typer.Option("--feasible", help="Only with all specs met.")] = False,
     proposer: Annotated[str | None, typer.Option(help="Only by gp, llm, sobol, ...")] = None,
     sort: Annotated[str, typer.Option(help="id, fom or metric:NAME; a minus reverses.")] = "-fom",
@@ -85,9 +88,12 @@ def designs(
 ) -> None:
     """Browse every design ever tried, the best first."""
     with told_plainly(), open_store(settings_with(database)) as store:
+        if job is not None and pareto not in {None, job}:
+            fail("--job and --pareto name different jobs; give one of them")
         try:
             query = DesignQuery(
-                job_id=job,
+                job_id=pareto or job,
+                pareto=pareto is not None,
                 circuit_name=circuit,
                 feasible=True if feasible else None,
                 proposer=proposer,

@@ -22,18 +22,16 @@ from ado_service.commands.console import (
     fail,
     log_to_stderr,
     open_store,
-    out,
-    print_json,
     settings_with,
     told_plainly,
 )
-from ado_service.commands.netlists import make_folder, write_netlists
-from ado_service.commands.tables import size_table, spec_table
-from ado_service.job_config import Demonstrations, Gating, JobConfig, Method, Start
+from ado_service.commands.netlists import make_folder
+from ado_service.commands.report import report
+from ado_service.job_config import Demonstrations, Gating, JobConfig, LlmShare, Method, Model, Start
+from ado_service.jobs.asked import SubmissionError
 from ado_service.jobs.runner_name import runner_name
 from ado_service.jobs.simulator import open_simulator
-from ado_service.jobs.submit import SubmissionError, default_profile, job_specs, submit
-from ado_service.jobs.summary import JobSummary, summarise
+from ado_service.jobs.submit import default_profile, submit
 from ado_service.settings import Settings
 from ado_service.store.errors import JobEnded, NotFound
 from ado_service.store.job_record import JobRecord, JobState, WantedState
@@ -54,10 +52,24 @@ def run(
     initial: Annotated[int | None, typer.Option(help="Designs before the first round. [5]")] = None,
     batch: Annotated[int | None, typer.Option(help="Designs a round. [5]")] = None,
     seed: Annotated[int, typer.Option(help="Reproduces the run.")] = 1,
+    objective: Annotated[
+        str,
+        typer.Option(help="specs, fom, or pareto:power,gbw+ (- or + where no spec says it)."),
+    ] = "specs",
+    warm_start: Annotated[
+        list[str] | None,
+        typer.Option(help="Start from the designs of this job or circuit; may be repeated."),
+    ] = None,
     method: Annotated[Method, typer.Option(help="Who proposes designs.")] = Method.ADO_LLM,
     llm: Annotated[
         str | None, typer.Option(help="LLM profile of the settings, or none. [default_llm]")
     ] = None,
+    model: Annotated[
+        Model, typer.Option(help="What the GP models: each metric, or the FOM as in the paper.")
+    ] = Model.METRICS,
+    llm_share: Annotated[
+        LlmShare, typer.Option(help="The LLM's part of a round: by its gains, or one design.")
+    ] = LlmShare.ADAPTIVE,
     replay: Annotated[
         str | None, typer.Option(help="Use this job's recorded LLM replies instead of a model.")
     ] = None,
@@ -68,8 +80,9 @@ def run(
     start: Annotated[Start, typer.Option(help="Who proposes the initial designs.")] = Start.AUTO,
     spec_set: Annotated[str | None, typer.Option(help="Spec set of the circuit.")] = None,
     stop_when_feasible: Annotated[
-        bool, typer.Option("--stop-when-feasible", help="End once all specs are met.")
-    ] = False,
+        bool | None,
+        typer.Option(help="End once all specs are met. [yes with objective specs, else no]"),
+    ] = None,
     time_limit: Annotated[float, typer.Option(help="Seconds a simulation may take.")] = 30.0,
     gating: Annotated[
         Gating, typer.Option(help="Other corners only for designs that meet the nominal specs.")
@@ -98,9 +111,11 @@ def run(
         if llm is None:
             llm = None if replay else default_profile(settings, method)
         asked = {
-            "spec_set": spec_set, "budget": budget, "initial": initial, "batch": batch,
-            "seed": seed, "method": method, "llm": None if llm == "none" else llm,
-            "replay": replay, "demonstrations": demonstrations, "top_k": top_k, "start": start,
+            "spec_set": spec_set, "objective": objective, "warm_start": warm_start or (),
+            "budget": budget, "initial": initial, "batch": batch, "seed": seed, "method": method,
+            "llm": None if llm == "none" else llm, "model": model,
+            "llm_share": llm_share, "replay": replay,
+            "demonstrations": demonstrations, "top_k": top_k, "start": start,
             "stop_when_feasible": stop_when_feasible, "time_limit": time_limit,
             "gating": gating, "fast": fast,
         }  # fmt: skip
@@ -110,7 +125,7 @@ def run(
             else:
                 job = _resumed(store, resume, circuit)
             _work(store, settings, job, quiet=as_json)
-            _report(store, job.id, output, as_json=as_json)
+            report(store, job.id, output, as_json=as_json)
 
 
 def _submitted(
@@ -237,49 +252,3 @@ class _Watch:
         if message not in self._said:
             self._said.add(message)
             self._bar.console.print(message, markup=False, soft_wrap=True)
-
-
-def _report(store: Store, job_id: str, output: Path | None, *, as_json: bool) -> None:
-    summary = summarise(store, job_id)
-    job = store.jobs.get(job_id)
-    circuit = store.circuits.get(job.circuit_hash).definition
-    written = _write(store, circuit, job, summary, output) if output is not None else []
-    if as_json:
-        print_json(summary.model_dump(mode="json"))
-    else:
-        _print(circuit, job, summary, written)
-    if summary.state is JobState.FAILED:
-        fail(summary.message, FAILED)
-
-
-def _print(circuit: Circuit, job: JobRecord, summary: JobSummary, written: list[Path]) -> None:
-    best = summary.best
-    if best is not None:
-        out.print(size_table(circuit, best.variables))
-        out.print(spec_table(circuit, job_specs(circuit, job.config), best.metrics))
-    reached = summary.simulations_to_all_specs
-    first = (
-        "no design met all specs" if reached is None else f"all specs met at simulation {reached}"
-    )
-    out.print(
-        f"{summary.job_id}: {summary.state.value} after {summary.simulations} simulations, "
-        f"{first}; {summary.seconds.total:.1f} s (simulating {summary.seconds.simulate:.1f} s)"
-    )
-    for path in written:
-        out.print(f"wrote {path}", soft_wrap=True)
-
-
-def _write(
-    store: Store, circuit: Circuit, job: JobRecord, summary: JobSummary, folder: Path
-) -> list[Path]:
-    """Netlists of the best design, the convergence plot, and the summary as JSON."""
-    from ado_service.convergence import plot_convergence  # matplotlib is slow to import
-
-    if summary.best is None:
-        return []
-    written = write_netlists(circuit, summary.best.variables, folder)
-    result = folder / "result.json"
-    result.write_text(summary.model_dump_json(indent=2) + "\n", encoding="utf-8")
-    plot = folder / "convergence.png"
-    plot_convergence(store.designs.of_job(job.id, corners=False), circuit.title, plot)
-    return [*written, result, plot]

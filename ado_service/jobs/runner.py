@@ -10,11 +10,12 @@ from functools import partial
 import structlog
 
 from ado_service.job_config import Gating, JobConfig, Method, Start
+from ado_service.jobs.asked import SubmissionError, job_objective, job_specs
 from ado_service.jobs.lease import LeaseKeeper
+from ado_service.jobs.prior_designs import read_prior
 from ado_service.jobs.simulator import open_simulator
 from ado_service.jobs.stop_watch import StopWatch
 from ado_service.jobs.store_ledger import StoreLedger
-from ado_service.jobs.submit import SubmissionError, job_specs
 from ado_service.jobs.transcript_log import StoreTranscriptLog, recorded_turn
 from ado_service.ledger import Stopped
 from ado_service.llm.budget import Budget
@@ -23,8 +24,8 @@ from ado_service.llm.endpoints import Endpoints, UnknownProfileError
 from ado_service.llm.recorded import RecordedChat
 from ado_service.llm.replay import ReplayedChat
 from ado_service.loop import Loop
-from ado_service.proposers.gp import GPProposer
 from ado_service.proposers.llm_agent import LLMAgent
+from ado_service.proposers.models import model_judge, model_proposer
 from ado_service.settings import Settings
 from ado_service.stages import Stages
 from ado_service.store.errors import DatabaseUnavailable, LeaseLost
@@ -127,8 +128,11 @@ class Runner:
         specs = job_specs(circuit, job.config)
         agent = self._agent(job, lease)
         self._say_what_is_missing(job, lease, agent)
-        ledger = StoreLedger(self._store, lease, keeper, specs, drain=self._drain, watch=watch)
-        stages = Stages(job.config, GPProposer(), agent)
+        objective = job_objective(circuit, job.config)
+        ledger = StoreLedger(
+            self._store, lease, keeper, specs, objective, drain=self._drain, watch=watch
+        )
+        stages = Stages(job.config, model_proposer(objective, job.config.model.value), agent)
         if job.simulations == 0:
             self._try(circuit, job, ledger)
         gate = Gate(specs) if job.config.gating is Gating.SPECS else None
@@ -144,7 +148,8 @@ class Runner:
             self._verifier(circuit, job, gate) as verifier,
             StopWatch(ledger.check, partial(_close, simulator, verifier)),
         ):
-            Loop(circuit, job.config, specs, stages, simulator, ledger, verifier).run()
+            prior = read_prior(self._store, circuit, specs, job.id)
+            Loop(circuit, job.config, specs, stages, simulator, ledger, verifier, prior).run()
         if agent is not None:
             self._say_what_failed(job, lease)
 
@@ -178,7 +183,11 @@ class Runner:
         if not _asks_llm(config):
             return None
         chat = self._chat(config, lease)
-        return None if chat is None else LLMAgent(chat, config.demonstrations.value, config.top_k)
+        if chat is None:
+            return None
+        return LLMAgent(
+            chat, config.demonstrations.value, config.top_k, judge=model_judge(config.model.value)
+        )
 
     def _chat(self, config: JobConfig, lease: Lease) -> Chat | None:
         """The job's conversation: another job's again, or one with its model, or none."""

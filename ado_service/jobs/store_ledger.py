@@ -19,6 +19,7 @@ from ado_service.store.job_record import WantedState
 from ado_service.store.lease_record import Lease
 from ado_service.store.store import Store
 from circuits.fom import judge
+from circuits.objective import Objective
 from circuits.spec import Spec
 from simulators.result import SimulationResult
 
@@ -31,6 +32,7 @@ class StoreLedger:
         lease: of the job.
         keeper: keeps the lease; a lost one stops the loop.
         specs: what the job asks for.
+        objective: what it is after, every direction filled in.
         drain: says whether the runner is to hand the job back.
         watch: called after each design and event, for progress bars.
     """
@@ -41,6 +43,7 @@ class StoreLedger:
         lease: Lease,
         keeper: LeaseKeeper,
         specs: Sequence[Spec],
+        objective: Objective,
         *,
         drain: Callable[[], bool] = lambda: False,
         watch: Callable[[], None] = lambda: None,
@@ -49,6 +52,7 @@ class StoreLedger:
         self._lease = lease
         self._keeper = keeper
         self._specs = specs
+        self._objective = objective
         self._drain = drain
         self._watch = watch
         self._count = 0
@@ -80,7 +84,7 @@ class StoreLedger:
 
     def finish(self, entry: Entry, result: SimulationResult, seen: Observation) -> None:
         """See `Ledger`."""
-        self._store.designs.finish(self._lease, entry.key, _outcome(result, seen))
+        self._store.designs.finish(self._lease, entry.key, self._outcome(result, seen))
         self._cached += result.cached
         self._watch()
 
@@ -109,20 +113,21 @@ class StoreLedger:
             seen = Observation(row.values, row.metrics, verdict, row.regions, row.failure)
         return Entry(row.id, row.index, row.round, row.stage, proposal, seen)
 
-
-def _outcome(result: SimulationResult, seen: Observation) -> DesignOutcome:
-    return DesignOutcome(
-        metrics=dict(seen.metrics),
-        corners=result.corners,
-        skipped=result.skipped,
-        fom=seen.verdict.fom,
-        specs_met=seen.verdict.specs_met,
-        specs_total=seen.verdict.specs_total,
-        feasible=seen.verdict.feasible,
-        regions=dict(seen.regions),
-        failure=seen.failure,
-        message=result.message,
-        seconds=result.seconds,
-        simulator=result.simulator,
-        cached=result.cached,
-    )
+    def _outcome(self, result: SimulationResult, seen: Observation) -> DesignOutcome:
+        feasible = seen.verdict.feasible
+        return DesignOutcome(
+            metrics=dict(seen.metrics),
+            corners=result.corners,
+            skipped=result.skipped,
+            fom=seen.verdict.fom,
+            specs_met=seen.verdict.specs_met,
+            specs_total=seen.verdict.specs_total,
+            feasible=feasible,
+            regions=dict(seen.regions),
+            failure=seen.failure,
+            message=result.message,
+            seconds=result.seconds,
+            simulator=result.simulator,
+            cached=result.cached,
+            gains=self._objective.gains(seen.metrics) if feasible else None,
+        )

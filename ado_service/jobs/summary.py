@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ado_service.credit import LLM, Credit, credit
+from ado_service.store.design_query import LARGEST_PAGE, DesignQuery
 from ado_service.store.event_record import EventKind, EventRecord
 from ado_service.store.job_record import JobRecord, JobState
 from ado_service.store.record import Record
 from ado_service.store.store import Store
 from ado_service.store.transcript_record import LlmTotals
+from circuits.spec import Direction
 
 _PAGE = 200
 
@@ -46,6 +49,28 @@ class LlmSummary(Record):
     rejected: int
 
 
+class ParetoPoint(Record):
+    """A design on the front: `variables` in SI units, `metrics` in their own (worst corner)."""
+
+    design_id: int
+    index: int
+    variables: dict[str, float]
+    metrics: dict[str, float | None]
+    fom: float | None
+
+
+class ParetoSummary(Record):
+    """The Pareto front.
+
+    Attributes:
+        size: how many designs are on it.
+        designs: the first 200 of them, by the first metric of the objective, the best first.
+    """
+
+    size: int
+    designs: tuple[ParetoPoint, ...]
+
+
 class JobSummary(Record):
     """A job in one object.
 
@@ -55,11 +80,14 @@ class JobSummary(Record):
         cached: how many of them were not simulated, for that reason.
         simulations_to_all_specs: simulations until a design met all specs; None if none has.
         rounds: rounds begun after the initial designs.
+        credit: who found what.
+        pareto: the front; None for jobs with another objective.
     """
 
     job_id: str
     circuit: str
     method: str
+    objective: str
     state: JobState
     message: str
     simulations: int
@@ -69,6 +97,8 @@ class JobSummary(Record):
     rounds: int
     seconds: SecondsSummary
     llm: LlmSummary
+    credit: Credit
+    pareto: ParetoSummary | None
 
 
 def summarise(store: Store, job_id: str) -> JobSummary:
@@ -84,6 +114,7 @@ def summarise(store: Store, job_id: str) -> JobSummary:
         job_id=job.id,
         circuit=job.circuit_name,
         method=job.config.method.value,
+        objective=str(job.config.objective),
         state=job.state,
         message=job.message,
         simulations=job.simulations,
@@ -101,7 +132,15 @@ def summarise(store: Store, job_id: str) -> JobSummary:
             accepted=totals.accepted,
             rejected=totals.rejected,
         ),
+        credit=job_credit(store, job_id),
+        pareto=_pareto(store, job),
     )
+
+
+def job_credit(store: Store, job_id: str) -> Credit:
+    """Who found what in a job; nobody did anything in an unknown one."""
+    rejected = store.transcripts.totals(job_id).rejected
+    return credit(store.designs.tried(job_id), {LLM: rejected})
 
 
 def _rounds(store: Store, job_id: str) -> Iterator[EventRecord]:
@@ -125,6 +164,28 @@ def _best(store: Store, job: JobRecord) -> BestSummary | None:
         specs_total=job.best.specs_total,
         feasible=job.best.feasible,
     )
+
+
+def _pareto(store: Store, job: JobRecord) -> ParetoSummary | None:
+    aims = job.config.objective.aims
+    if not aims:
+        return None
+    first = aims[0]
+    sort = ("-" if first.direction is Direction.ABOVE else "") + f"metric:{first.metric}"
+    page = store.designs.page(
+        DesignQuery(job_id=job.id, pareto=True, sort=sort, limit=LARGEST_PAGE, corners=False)
+    )
+    points = tuple(
+        ParetoPoint(
+            design_id=one.id,
+            index=one.index,
+            variables=one.values,
+            metrics=one.metrics,
+            fom=one.fom,
+        )
+        for one in page.items
+    )
+    return ParetoSummary(size=store.designs.front_size(job.id), designs=points)
 
 
 def _seconds(job: JobRecord, rounds: list[EventRecord], totals: LlmTotals) -> SecondsSummary:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Sequence
 
 import numpy as np
 import torch
 from botorch.acquisition.logei import qLogExpectedImprovement
-from botorch.exceptions.errors import ModelFittingError, OptimizationGradientError
-from botorch.exceptions.warnings import BotorchWarning
 from botorch.fit import fit_gpytorch_mll
 from botorch.models import SingleTaskGP
 from botorch.models.transforms import Standardize
@@ -20,16 +18,23 @@ from botorch.models.utils.gpytorch_modules import (
 from botorch.optim.optimize import optimize_acqf
 from botorch.sampling.normal import SobolQMCNormalSampler
 from gpytorch.mlls import ExactMarginalLogLikelihood
-from linear_operator.utils.errors import NotPSDError
-from linear_operator.utils.warnings import NumericalWarning
 from numpy.typing import NDArray
 
+from ado_service.proposers.prior import known_before
 from ado_service.proposers.protocol import History, Proposal
-from ado_service.proposers.space_filling import SobolProposer, take_new
+from ado_service.proposers.space_filling import filled, take_new
+from ado_service.proposers.torch_run import (
+    MODEL_ERRORS,
+    on_one_thread,
+    unit_cube,
+    unit_points,
+)
 
 _SAMPLES = 128
 _RESTARTS = 6
 _RAW_SAMPLES = 256
+_PRIOR = 100
+"""Prior designs that are modelled at most: the time of an exact GP grows with the cube."""
 _LEAST = 2
 """Observations below which a GP says nothing that a Sobol point would not."""
 
@@ -43,9 +48,8 @@ class GPProposer:
     how badly a bad design fails says nothing about where good ones are, and penalties would make
     up most of the variance. The acquisition is the log form of expected improvement,
     whose gradients do not vanish (Ament et al., NeurIPS 2023). Log axes of the variables are log
-    axes of the cube. Everything is float64 on one thread: matrices this small only lose by more.
-
-    Thread count and random state of torch belong to the process: one proposal at a time in it.
+    axes of the cube. Everything is float64 on one thread (`torch_run`). Of a warm start the model
+    has up to 100 prior designs beside the job's own.
     """
 
     name = "gp"
@@ -57,34 +61,26 @@ class GPProposer:
         or a model that cannot be fitted.
         """
         candidates = _candidates(history, n, seed)
-        proposals = take_new(history, n, self.name, candidates)
-        if len(proposals) < n:
-            pending = (*history.pending, *(proposal.values for proposal in proposals))
-            rest = History(history.circuit, history.specs, history.observations, pending)
-            proposals += SobolProposer().propose(rest, n - len(proposals), seed)
-        return proposals
+        return filled(history, take_new(history, n, self.name, candidates), n, seed)
 
 
 def _candidates(history: History, n: int, seed: int) -> Sequence[NDArray[np.float64]]:
     """Points of the unit cube, at most `n`; none where a GP cannot help."""
-    fom = [one.verdict.fom for one in history.observations]
+    own = [one for one in history.observations if math.isfinite(one.verdict.fom)]
+    modelled = [*own, *known_before(history, _PRIOR)]
+    fom = [one.verdict.fom for one in modelled]
     if len(fom) < _LEAST or max(fom) - min(fom) < 1e-12:
         return []
-    X = _points(history, [one.values for one in history.observations])
+    # What a prior design promises need not hold here: improvement is over this job's best.
+    best = max(fom[: len(own)] or fom)
+    X = unit_points(history.circuit, [one.values for one in modelled])
     Y = _winsorised(torch.tensor(fom, dtype=torch.double)).unsqueeze(-1)
-    pending = _points(history, list(history.pending)) if history.pending else None
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
+    pending = unit_points(history.circuit, history.pending) if history.pending else None
     try:
-        with torch.random.fork_rng(devices=[]), warnings.catch_warnings():
-            warnings.simplefilter("ignore", BotorchWarning)
-            warnings.simplefilter("ignore", NumericalWarning)
-            torch.manual_seed(seed)
-            return list(_optimise(X, Y, pending, n, seed).numpy())
-    except (ModelFittingError, NotPSDError, OptimizationGradientError):
+        with on_one_thread(seed):
+            return list(_optimise(X, Y, best, pending, n, seed).numpy())
+    except MODEL_ERRORS:
         return []
-    finally:
-        torch.set_num_threads(threads)
 
 
 def _winsorised(fom: torch.Tensor) -> torch.Tensor:
@@ -93,20 +89,20 @@ def _winsorised(fom: torch.Tensor) -> torch.Tensor:
     return fom if best == middle else fom.clamp(min=float(2 * middle - best))
 
 
-def _points(history: History, designs: Sequence[Mapping[str, float]]) -> torch.Tensor:
-    """Designs as `n x d` points of the unit cube."""
-    rows = [history.circuit.to_unit(values) for values in designs]
-    return torch.tensor(rows, dtype=torch.double).clamp(0.0, 1.0)
-
-
 def _optimise(
-    X: torch.Tensor, Y: torch.Tensor, pending: torch.Tensor | None, q: int, seed: int
+    X: torch.Tensor,
+    Y: torch.Tensor,
+    best: float,
+    pending: torch.Tensor | None,
+    q: int,
+    seed: int,
 ) -> torch.Tensor:
     """`q x d` points that maximise qLogEI jointly.
 
     Args:
         X: `n x d`, designs in the unit cube.
         Y: `n x 1`, their figures of merit.
+        best: the figure of merit to improve on.
         pending: `p x d`, designs under way; their outcomes are sampled too.
         q: how many points.
         seed: of the quasi-random samples.
@@ -121,14 +117,13 @@ def _optimise(
     fit_gpytorch_mll(ExactMarginalLogLikelihood(model.likelihood, model))
     acquisition = qLogExpectedImprovement(
         model,
-        best_f=Y.max(),
+        best_f=best,
         sampler=SobolQMCNormalSampler(torch.Size([_SAMPLES]), seed=seed % 2**31),
         X_pending=pending,
     )
-    bounds = torch.stack([torch.zeros(X.shape[-1]), torch.ones(X.shape[-1])]).to(X)
     found, _ = optimize_acqf(
         acquisition,
-        bounds,
+        unit_cube(X.shape[-1]),
         q=q,
         num_restarts=_RESTARTS,
         raw_samples=_RAW_SAMPLES,

@@ -13,6 +13,7 @@ from typing import Self
 
 from ado_service.llm.chat import Chat, ChatFailure, Message, Reply, Usage
 from ado_service.proposers.demonstrations import Choice, choose
+from ado_service.proposers.judge import Judge, NoveltyJudge
 from ado_service.proposers.protocol import History, Proposal
 from ado_service.proposers.screening import Screen, clamps
 from circuits.units import format_quantity
@@ -41,6 +42,7 @@ class LLMTurn:
         failure: why the last reply was none; None when there was a reply.
         detail: the failure in words.
         problems: why designs in the replies were not used.
+        refused: how many designs the judge refused; each gave its slot back.
         usage: calls, tokens, cost and seconds; of the record where a turn was on record.
         turns: how many turns were taken.
     """
@@ -49,6 +51,7 @@ class LLMTurn:
     failure: ChatFailure | None = None
     detail: str = ""
     problems: list[str] = field(default_factory=list)
+    refused: int = 0
     usage: Usage = field(default_factory=Usage)
     turns: int = 0
 
@@ -62,6 +65,8 @@ class LLMAgent:
         demonstrations: which designs are shown: `top`, `random` or `none`.
         top_k: how many.
         repairs: how many more turns an answer with problems gets.
+        judge: says which designs are worth their simulations; a design that it refuses is no
+            reason to ask again: its slot is left to the caller.
         first_turn: number of this agent's first turn; the following ones are its repairs.
     """
 
@@ -69,6 +74,7 @@ class LLMAgent:
     demonstrations: Choice = "top"
     top_k: int = 5
     repairs: int = 1
+    judge: Judge = field(default_factory=NoveltyJudge)
     first_turn: int = 0
 
     def __post_init__(self) -> None:
@@ -105,17 +111,38 @@ class LLMAgent:
         screen = Screen(history.circuit, [*seen, *history.pending])
         taken = LLMTurn()
         for turn in range(self.first_turn, self.first_turn + self.repairs + 1):
-            missing = n - len(taken.proposals)
+            missing = n - len(taken.proposals) - taken.refused
             schema = answer_schema(history.circuit, missing)
             reply = self.chat.complete(turn, conversation, schema)
-            proposals, problems = _judge(reply, history, screen, turn, missing)
-            self.chat.judged(turn, len(proposals), problems)
-            taken = _add(taken, reply, proposals, problems)
+            proposals, problems = _read(reply, history, screen, turn, missing)
+            kept, refusals = self._worthwhile(history, taken.proposals, proposals, seed)
+            self.chat.judged(turn, len(kept), [*problems, *refusals])
+            taken = _add(taken, reply, kept, problems, refusals)
             missing -= len(proposals)
             if missing == 0 or reply.failure not in {None, *_MENDED}:
                 break
             conversation = _continued(conversation, reply, problems, missing)
         return taken
+
+    def _worthwhile(
+        self,
+        history: History,
+        earlier: Sequence[Proposal],
+        proposals: Sequence[Proposal],
+        seed: int,
+    ) -> tuple[list[Proposal], list[str]]:
+        """The proposals that the judge accepts, and what it says of the others."""
+        if not proposals:
+            return [], []
+        pending = (*history.pending, *(one.values for one in earlier))
+        opinions = self.judge.judge(replace(history, pending=pending), proposals, seed)
+        judged = list(zip(proposals, opinions, strict=True))
+        refusals = [
+            f"{_described(one.values, history)} was refused: {opinion}"
+            for one, opinion in judged
+            if not opinion.accepted
+        ]
+        return [one for one, opinion in judged if opinion.accepted], refusals
 
     def _opening(self, history: History, n: int, seed: int) -> list[Message]:
         shown = choose(history, self.demonstrations, self.top_k, seed)
@@ -123,7 +150,7 @@ class LLMAgent:
         return [Message(one["role"], one["content"]) for one in prompt]
 
 
-def _judge(
+def _read(
     reply: Reply, history: History, screen: Screen, turn: int, missing: int
 ) -> tuple[list[Proposal], list[str]]:
     """Proposals in a reply, at most `missing`, and why there are not more."""
@@ -162,13 +189,18 @@ def _note(answer: ParsedAnswer, clamped: Sequence[str]) -> str:
 
 
 def _add(
-    taken: LLMTurn, reply: Reply, proposals: Sequence[Proposal], problems: Sequence[str]
+    taken: LLMTurn,
+    reply: Reply,
+    proposals: Sequence[Proposal],
+    problems: Sequence[str],
+    refusals: Sequence[str],
 ) -> LLMTurn:
     return LLMTurn(
         proposals=[*taken.proposals, *proposals],
         failure=reply.failure,
         detail=reply.detail,
-        problems=[*taken.problems, *problems],
+        problems=[*taken.problems, *problems, *refusals],
+        refused=taken.refused + len(refusals),
         usage=taken.usage + reply.usage,
         turns=taken.turns + 1,
     )

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from circuits.definition import Circuit
 from circuits.fom import Verdict, judge
+from circuits.objective import Objective
 from circuits.spec import Spec
 
 
@@ -39,12 +40,18 @@ class History:
         specs: what is asked for.
         observations: simulated designs, oldest first.
         pending: values of designs that are proposed but not yet simulated.
+        objective: what the search is after; every direction is filled in.
+        prior: designs of earlier jobs, judged by the present specs: the best first, then such as
+            are spread. They were simulated with other netlists where the circuit was another
+            version, count for no budget, and are in range.
     """
 
     circuit: Circuit
     specs: tuple[Spec, ...]
     observations: tuple[Observation, ...] = ()
     pending: tuple[Mapping[str, float], ...] = ()
+    objective: Objective = field(default_factory=Objective)
+    prior: tuple[Observation, ...] = ()
 
     @property
     def best(self) -> Observation | None:
@@ -54,7 +61,7 @@ class History:
     def observe(self, values: Mapping[str, float], metrics: Mapping[str, float | None]) -> History:
         """This history with one more design."""
         seen = Observation(values, metrics, judge(metrics, self.specs))
-        return History(self.circuit, self.specs, (*self.observations, seen), self.pending)
+        return replace(self, observations=(*self.observations, seen))
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,10 +25,14 @@ class Screen:
     Args:
         circuit: the circuit that is sized.
         known: values of designs that are simulated, pending or proposed (SI units).
+        same: distance in every coordinate of the unit cube below which two designs are one.
     """
 
-    def __init__(self, circuit: Circuit, known: Iterable[Mapping[str, float]]) -> None:
+    def __init__(
+        self, circuit: Circuit, known: Iterable[Mapping[str, float]], same: float = SAME
+    ) -> None:
         self._circuit = circuit
+        self._same = same
         points = [point for values in known if (point := self._point(values)) is not None]
         self._count = len(points)
         # shape: places x variables; the first `_count` places are taken
@@ -53,7 +57,7 @@ class Screen:
 
     def _is_known(self, point: NDArray[np.float64]) -> bool:
         known = self._places[: self._count]
-        return bool((np.abs(known - point).max(axis=1) < SAME).any())
+        return bool((np.abs(known - point).max(axis=1) < self._same).any())
 
     def _point(self, values: Mapping[str, float]) -> list[float] | None:
         """Unit-cube coordinates; None for a foreign design that has none."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,6 +48,15 @@ def _sobol_points(engine: qmc.Sobol, n: int) -> Iterator[NDArray[np.float64]]:
     count = 1 << max(n - 1, 0).bit_length()
     for _ in range(_TRIES):
         yield from engine.random(count)
+
+
+def filled(history: History, proposals: list[Proposal], n: int, seed: int) -> list[Proposal]:
+    """`proposals` with Sobol points behind them, so that there are `n` (see `Proposer`)."""
+    if len(proposals) >= n:
+        return proposals
+    pending = (*history.pending, *(proposal.values for proposal in proposals))
+    rest = replace(history, pending=pending)
+    return proposals + SobolProposer().propose(rest, n - len(proposals), seed)
 
 
 def take_new(

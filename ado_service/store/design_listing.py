@@ -16,7 +16,7 @@ from ado_service.store.cursor import Position, decode, encode
 from ado_service.store.design_query import DesignQuery, MetricRange
 from ado_service.store.design_rows import select_designs
 from ado_service.store.errors import BadCursor
-from ado_service.store.tables import design_metrics, designs
+from ado_service.store.tables import design_metrics, designs, pareto_designs
 
 _EQUAL = ("job_id", "circuit_name", "feasible", "proposer", "failure", "state")
 
@@ -76,6 +76,11 @@ def _filtered(query: DesignQuery, selected: sa.Select[Any]) -> sa.Select[Any]:
         wanted = getattr(query, name)
         if wanted is not None:
             selected = selected.where(designs.c[name] == wanted)
+    if query.pareto:
+        selected = selected.join(pareto_designs, pareto_designs.c.design_id == designs.c.id)
+        if query.job_id is not None:
+            # Said of the front's row too, so that an index finds the few there are.
+            selected = selected.where(pareto_designs.c.job_id == query.job_id)
     selected = _within(selected, designs.c.fom, query.fom_low, query.fom_high)
     for number, wanted in enumerate(query.metric_ranges):
         selected = _in_range(selected, wanted, number)

@@ -28,6 +28,7 @@ class DesignQuery(Record):
 
     Attributes:
         job_id, circuit_name, feasible, proposer, failure, state: equal to this.
+        pareto: True keeps those on the Pareto front of their job.
         metric_ranges: worst-corner metrics in these ranges.
         fom_low, fom_high: figure of merit in this inclusive range.
         sort: `id`, `fom` or `metric:NAME`, with a leading `-` for largest first. Designs
@@ -43,6 +44,7 @@ class DesignQuery(Record):
     proposer: str | None = None
     failure: str | None = None
     state: DesignState | None = None
+    pareto: bool = False
     metric_ranges: tuple[MetricRange, ...] = Field(default=(), max_length=20)
     fom_low: FiniteFloat | None = None
     fom_high: FiniteFloat | None = None

@@ -75,6 +75,8 @@ class DesignOutcome(Record):
         seconds: wall time of the simulation; of finding the result, for a cached one.
         simulator: name and version.
         cached: whether the result was known from before; told in the event, not in the row.
+        gains: the metrics of a Pareto job's objective, turned so that larger is better; None
+            for other jobs, and for designs that are not feasible.
     """
 
     metrics: dict[str, Measured]
@@ -90,6 +92,7 @@ class DesignOutcome(Record):
     seconds: FiniteFloat = Field(default=0.0, ge=0)
     simulator: str = ""
     cached: bool = False
+    gains: tuple[FiniteFloat, ...] | None = None
 
 
 class DesignRecord(Record):

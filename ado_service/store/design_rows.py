@@ -53,7 +53,7 @@ def save_outcome(
     finished_at: datetime,
 ) -> None:
     """Write what became of the pending design with the `id` and `circuit_name` of `row`."""
-    columns = outcome.model_dump(mode="json", exclude={"cached"}) | {
+    columns = outcome.model_dump(mode="json", exclude={"cached", "gains"}) | {
         "state": DesignState.DONE,
         "finished_at": finished_at,
     }

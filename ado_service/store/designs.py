@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, RowMapping
 from sqlalchemy.exc import IntegrityError
 
+from ado_service.credit import Tried
 from ado_service.store.database import LARGEST_ID, Database, now
 from ado_service.store.design_listing import listing, next_cursor
 from ado_service.store.design_query import DesignQuery
@@ -25,7 +26,8 @@ from ado_service.store.events import record
 from ado_service.store.fence import change, hold
 from ado_service.store.lease_record import Lease
 from ado_service.store.page import Page
-from ado_service.store.tables import designs
+from ado_service.store.pareto import keep_front
+from ado_service.store.tables import designs, pareto_designs
 
 
 class Designs:
@@ -62,7 +64,8 @@ class Designs:
     def finish(self, lease: Lease, design_id: int, outcome: DesignOutcome) -> DesignRecord:
         """Put on record what became of a pending design.
 
-        In one transaction with the job's counts and best design and an event of kind `design`.
+        In one transaction with the job's counts, best design and Pareto front, and an event of
+        kind `design`.
 
         Raises:
             LeaseLost: the lease no longer holds.
@@ -73,6 +76,7 @@ class Designs:
             job = hold(connection, lease)
             row = _pending(connection, lease.job_id, design_id)
             save_outcome(connection, row, outcome, now(connection))
+            keep_front(connection, lease.job_id, row, outcome)
             change(connection, job, **progress(job, row, outcome))
             record(connection, lease.job_id, EventKind.DESIGN, _news(row, outcome))
             return _get(connection, design_id)
@@ -98,6 +102,29 @@ class Designs:
             rows = connection.execute(query.order_by(designs.c.index)).mappings().all()
         return [design_record(row) for row in rows]
 
+    def tried(self, job_id: str) -> list[Tried]:
+        """All designs of a job by index, as far as credit is concerned: no JSON is read."""
+        query = (
+            sa.select(
+                designs.c.index,
+                designs.c.round,
+                designs.c.proposer,
+                designs.c.feasible,
+                designs.c.fom,
+            )
+            .where(designs.c.job_id == job_id)
+            .order_by(designs.c.index)
+        )
+        with self._database.read() as connection:
+            rows = connection.execute(query).mappings().all()
+        return [_tried(row) for row in rows]
+
+    def front_size(self, job_id: str) -> int:
+        """How many designs are on the Pareto front of a job; `page` lists them."""
+        query = sa.select(sa.func.count()).where(pareto_designs.c.job_id == job_id)
+        with self._database.read() as connection:
+            return int(connection.execute(query).scalar_one())
+
     def page(self, query: DesignQuery | None = None) -> Page[DesignRecord]:
         """Designs of any job.
 
@@ -112,6 +139,11 @@ class Designs:
             tuple(design_record(row) for row in shown),
             next_cursor(query, shown[-1]) if len(rows) > len(shown) else None,
         )
+
+
+def _tried(row: RowMapping) -> Tried:
+    rank = None if row["fom"] is None else (row["feasible"], row["fom"])
+    return Tried(row["index"], row["round"], row["proposer"], rank)
 
 
 def _insert(

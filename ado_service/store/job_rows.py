@@ -18,6 +18,8 @@ _RESTING = {
     WantedState.PAUSE: JobState.PAUSED,
     WantedState.CANCEL: JobState.CANCELLED,
 }
+_BEFORE = {"llm_share": "fixed", "model": "fom"}
+"""How a job goes on whose configuration an earlier version wrote, where the default differs now."""
 
 
 def new_job_id() -> str:
@@ -27,7 +29,8 @@ def new_job_id() -> str:
 
 def job_record(row: RowMapping) -> JobRecord:
     """The record of a job's row."""
-    return JobRecord.model_validate({name: row[name] for name in JobRecord.model_fields})
+    fields = {name: row[name] for name in JobRecord.model_fields}
+    return JobRecord.model_validate({**fields, "config": {**_BEFORE, **row["config"]}})
 
 
 def resting_state(wanted: WantedState) -> JobState:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
@@ -47,6 +48,7 @@ class Jobs:
         idempotency: Idempotency | None = None,
         *,
         message: str = "",
+        prior: Sequence[int] = (),
     ) -> tuple[JobRecord, bool]:
         """Queue a job, or find the one that was queued under the same idempotency key.
 
@@ -58,6 +60,7 @@ class Jobs:
             config: what is asked for.
             idempotency: key and request hash; None to make a job in any case.
             message: a note for the user.
+            prior: ids of the designs that a warm start begins from.
 
         Returns:
             The job, and whether it is new.
@@ -70,7 +73,7 @@ class Jobs:
             owner = job_id if idempotency is None else _claim_key(connection, idempotency, job_id)
             if owner != job_id:
                 return _get(connection, owner), False
-            _insert(connection, job_id, circuit, config, message)
+            _insert(connection, job_id, circuit, config, message, prior)
             record(connection, job_id, EventKind.CREATED, {"state": JobState.QUEUED})
             return _get(connection, job_id), True
 
@@ -166,7 +169,12 @@ def _job_of_key(connection: Connection, idempotency: Idempotency) -> str | None:
 
 
 def _insert(
-    connection: Connection, job_id: str, circuit: Circuit, config: JobConfig, message: str
+    connection: Connection,
+    job_id: str,
+    circuit: Circuit,
+    config: JobConfig,
+    message: str,
+    prior: Sequence[int],
 ) -> None:
     row: dict[str, Any] = {
         "id": job_id,
@@ -180,6 +188,7 @@ def _insert(
         "created_at": now(connection),
         "version": 1,
         "epoch": 0,
+        "prior": list(prior) or None,
     }
     connection.execute(sa.insert(jobs).values(**row))
 

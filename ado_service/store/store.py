@@ -14,13 +14,14 @@ from ado_service.store.events import Events
 from ado_service.store.jobs import Jobs
 from ado_service.store.leases import Leases
 from ado_service.store.migrate import migrate
+from ado_service.store.prior import Priors
 from ado_service.store.results import SimulationResults
 from ado_service.store.transcripts import Transcripts
 from simulators.closing import Closing
 
 
 class Store(Closing):
-    """Circuits, jobs, leases, designs, transcripts, events and results of one database.
+    """Circuits, jobs, leases, designs, priors, transcripts, events, results of one database.
 
     Contract: every method is one transaction, kept whole or not at all, and hands out value
     objects without ties to the database. One Store serves all threads of a process; a process
@@ -28,7 +29,8 @@ class Store(Closing):
     call may be repeated after it.
 
     Attributes:
-        circuits, jobs, leases, designs, transcripts, events, results: what their classes say.
+        circuits, jobs, leases, designs, priors, transcripts, events, results: what their classes
+            say.
 
     Example:
         >>> with Store.open("sqlite:///designs.db") as store:  # doctest: +SKIP
@@ -41,6 +43,7 @@ class Store(Closing):
         self.jobs = Jobs(database)
         self.leases = Leases(database)
         self.designs = Designs(database)
+        self.priors = Priors(database)
         self.transcripts = Transcripts(database)
         self.events = Events(database)
         self.results = SimulationResults(database)

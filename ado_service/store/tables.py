@@ -54,6 +54,8 @@ jobs = sa.Table(
     sa.Column("owner", PlainText),
     sa.Column("epoch", sa.BigInteger, nullable=False),
     sa.Column("lease_until", UtcTime),
+    # Ids of the designs that a warm start begins from: no part of a listing, up to 500 of them.
+    sa.Column("prior", JsonText),
     sa.Index(None, "created_at", "id"),
     sa.Index(None, "state", "created_at", "id"),
     sa.Index(None, "circuit_name", "created_at", "id"),
@@ -108,6 +110,19 @@ design_metrics = sa.Table(
     sa.Index(None, "circuit_name", "metric", "value", "design_id"),
     sa.Index(None, "metric", "value", "design_id"),
     sqlite_with_rowid=False,
+)
+
+# The feasible designs of Pareto jobs that no other one of their job dominates.
+pareto_designs = sa.Table(
+    "pareto_designs",
+    metadata,
+    sa.Column(
+        "design_id", BigId, sa.ForeignKey(designs.c.id), primary_key=True, autoincrement=False
+    ),
+    sa.Column("job_id", PlainText, sa.ForeignKey(jobs.c.id), nullable=False),
+    sa.Column("index", sa.BigInteger, nullable=False),
+    sa.Column("gains", JsonText, nullable=False),
+    sa.Index(None, "job_id", "design_id"),
 )
 
 transcripts = sa.Table(

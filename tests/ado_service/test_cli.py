@@ -49,7 +49,18 @@ def written(folder: Path) -> Store:
 @pytest.mark.parametrize("circuit", ["two_stage_amplifier", "hysteresis_comparator"])
 def test_run_prints_one_object_with_the_fields_of_the_design(circuit: str, tmp_path: Path) -> None:
     found = answer(
-        ado(tmp_path, "run", circuit, "--budget", "12", "--seed", "1", "--llm", "none", "--json")
+        ado(
+            tmp_path,
+            "run",
+            circuit,
+            "--budget",
+            "12",
+            "--objective",
+            "fom",
+            "--llm",
+            "none",
+            "--json",
+        )
     )
     assert found["circuit"] == circuit
     assert found["method"] == "ado-llm"
@@ -192,7 +203,7 @@ def test_lists_and_doctor(tmp_path: Path) -> None:
 def test_ctrl_c_pauses_and_resume_goes_on(tmp_path: Path) -> None:
     process = subprocess.Popen(
         [sys.executable, "-m", "ado_service.cli", "run", "two_stage_amplifier",
-         "--budget", "3000", "--method", "random", "--json"],
+         "--budget", "3000", "--objective", "fom", "--method", "random", "--json"],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         env=environment(tmp_path), cwd=tmp_path,
     )  # fmt: skip
@@ -216,7 +227,7 @@ def test_ctrl_c_pauses_and_resume_goes_on(tmp_path: Path) -> None:
 def test_resume_takes_over_from_a_run_that_was_killed(tmp_path: Path) -> None:
     process = subprocess.Popen(
         [sys.executable, "-m", "ado_service.cli", "run", "two_stage_amplifier",
-         "--budget", "400", "--method", "random", "--json"],
+         "--budget", "400", "--objective", "fom", "--method", "random", "--json"],
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         env=environment(tmp_path, ADO_LEASE_SECONDS="2"), cwd=tmp_path,
     )  # fmt: skip

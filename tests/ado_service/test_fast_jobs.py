@@ -68,7 +68,13 @@ def flattering() -> Iterator[NgspiceSimulator]:
 def size(
     simulator: NgspiceSimulator, verifier: NgspiceSimulator | None, ledger: MemoryLedger
 ) -> History:
-    config = {"budget": BUDGET, "method": Method.RANDOM, "fast": True, "seed": 3}
+    config = {
+        "budget": BUDGET,
+        "method": Method.RANDOM,
+        "fast": True,
+        "seed": 3,
+        "objective": "fom",
+    }
     job = JobConfig.model_validate(config)
     stages = Stages(job, GPProposer(), None)
     specs = AMPLIFIER.specs()
@@ -131,7 +137,7 @@ def sized(
     store: Store, settings: Settings, circuit: Circuit, **config: object
 ) -> tuple[list[DesignRecord], JobSummary]:
     """A whole job."""
-    asked = {"budget": 12, "method": Method.RANDOM, **config}
+    asked = {"budget": 12, "method": Method.RANDOM, "objective": "fom", **config}
     job, _ = submit(store, settings, circuit, JobConfig.model_validate(asked))
     lease = store.leases.claim("test", 30, job.id)
     assert lease is not None

@@ -50,7 +50,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def size(circuit: Circuit, gate: Gate | None) -> History:
-    config = JobConfig(budget=40, method=Method.RANDOM, seed=1)
+    config = JobConfig(budget=40, method=Method.RANDOM, seed=1, stop_when_feasible=False)
     stages = Stages(config, GPProposer(), None)
     with NgspiceSimulator(circuit, processes=2, gate=gate) as simulator:
         ledger = MemoryLedger()
@@ -74,7 +74,18 @@ def test_the_same_designs_are_feasible_with_and_without_a_gate(folder: Path) -> 
 
 
 def test_a_job_is_gated_unless_it_asks_not_to_be(folder: Path, tmp_path: Path) -> None:
-    size_it = ["run", str(folder), "--method", "random", "--budget", "25", "--llm", "none"]
+    size_it = [
+        "run",
+        str(folder),
+        "--method",
+        "random",
+        "--budget",
+        "25",
+        "--llm",
+        "none",
+        "--objective",
+        "fom",
+    ]
     gated = answer(ado(tmp_path, *size_it, "--json"))
     plain = answer(ado(tmp_path, *size_it, "--gating", "none", "--json"))
     assert gated["simulations_to_all_specs"] == plain["simulations_to_all_specs"]
@@ -97,7 +108,7 @@ def test_a_job_is_gated_unless_it_asks_not_to_be(folder: Path, tmp_path: Path) -
 
 def test_a_gated_job_that_is_resumed_judges_as_before(folder: Path) -> None:
     circuit = load_circuit(folder)
-    config = JobConfig(budget=20, method=Method.GP_BO, seed=2)
+    config = JobConfig(budget=20, method=Method.GP_BO, seed=2, stop_when_feasible=False)
     stages = Stages(config, GPProposer(), None)
     with NgspiceSimulator(circuit, processes=2, gate=Gate(circuit.specs())) as simulator:
         whole, parts = MemoryLedger(), MemoryLedger()
@@ -128,7 +139,7 @@ def test_out_has_a_netlist_a_corner(folder: Path, tmp_path: Path) -> None:
 
 
 def test_a_spec_of_a_job_names_known_corners() -> None:
-    from ado_service.jobs.submit import SubmissionError, job_specs
+    from ado_service.jobs.asked import SubmissionError, job_specs
 
     circuit = load_circuit("two_stage_amplifier")
     assert circuit.corners == (Corner(),)

@@ -68,3 +68,29 @@ def test_what_was_not_asked_for_gives_way_to_the_budget() -> None:
     assert config.model_fields_set == {"budget"}
     assert JobConfig.model_validate(config.model_dump()) == config
     assert JobConfig(budget=4, initial=2).batch == 4
+
+
+@pytest.mark.parametrize(
+    ("objective", "asked", "ends"),
+    [
+        ("specs", None, True),
+        ("specs", False, False),
+        ("fom", None, False),
+        ("fom", True, True),
+        ("pareto:gain,power", None, False),
+        ("pareto:gain,power", True, True),
+    ],
+)
+def test_the_objective_says_when_to_end_unless_it_is_said(
+    objective: str, asked: bool | None, ends: bool
+) -> None:
+    config = JobConfig.model_validate({"objective": objective, "stop_when_feasible": asked})
+    assert config.ends_when_feasible is ends
+    assert JobConfig.model_validate_json(config.model_dump_json()) == config
+
+
+def test_a_warm_start_has_a_few_sources_each_once() -> None:
+    assert JobConfig(warm_start=("a", "b")).warm_start == ("a", "b")
+    for wrong in (("a", "a"), tuple("abcdefghi"), ("",)):
+        with pytest.raises(ValidationError, match="warm_start"):
+            JobConfig(warm_start=wrong)

@@ -73,8 +73,8 @@ def designs_of(folder: Path, job_id: str) -> list[tuple[int, dict[str, float], A
 @pytest.mark.parametrize(
     "job",
     [
-        {"method": "random", "budget": 600, "seed": 3},
-        {"method": "gp-bo", "budget": 20, "seed": 4},
+        {"method": "random", "budget": 600, "seed": 3, "objective": "fom"},
+        {"method": "gp-bo", "budget": 20, "seed": 4, "objective": "fom"},
     ],
     ids=lambda job: job["method"],
 )
@@ -111,7 +111,7 @@ def test_hosts_end_with_a_killed_service(tmp_path: Path) -> None:
     service = Service(tmp_path)
     service.ask(
         "POST", "/v1/jobs",
-        {"circuit": "two_stage_amplifier", "method": "random", "budget": 5000},
+        {"circuit": "two_stage_amplifier", "method": "random", "budget": 5000, "objective": "fom"},
     )  # fmt: skip
     wait_until(lambda: len(children(service.process.pid)) >= 1, 30)
     hosts = children(service.process.pid)

@@ -41,7 +41,9 @@ def size(
     specs: tuple[Spec, ...] | None = None,
     **config: object,
 ) -> History:
-    job = JobConfig.model_validate({"budget": BUDGET, "method": Method.GP_BO, "batch": 4, **config})
+    job = JobConfig.model_validate(
+        {"budget": BUDGET, "method": Method.GP_BO, "batch": 4, "objective": "fom", **config}
+    )
     stages = Stages(job, GPProposer(), None)
     return Loop(circuit, job, specs or circuit.specs(), stages, simulator, ledger).run()
 

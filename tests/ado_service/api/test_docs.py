@@ -45,11 +45,16 @@ def test_the_examples_work(working: Live, tmp_path: Path) -> None:
     body = {"circuit": "two_stage_amplifier", "method": "random", "budget": 5}
     job_id = working.client.post("/v1/jobs", json=body).json()["id"]
     working.finished(job_id)
-    queued = working.client.post("/v1/jobs", json={**body, "budget": 50_000}).json()["id"]
+    queued = working.client.post(
+        "/v1/jobs", json={**body, "budget": 50_000, "objective": "fom"}
+    ).json()["id"]
+    trade = {**body, "objective": "pareto:power,gbw"}
+    front = working.client.post("/v1/jobs", json=trade).json()["id"]
     environment = {
         **os.environ,
         "JOB": job_id,
         "QUEUED": queued,
+        "FRONT": front,
         "DESIGN": str(working.get("/v1/designs", job=job_id)["items"][0]["id"]),
         "ADO_API_KEY": "any",
     }

@@ -65,7 +65,9 @@ def test_the_events_tell_the_whole_story(working: Live) -> None:
 
 
 def test_a_running_job_is_cancelled(working: Live) -> None:
-    job_id = working.client.post("/v1/jobs", json={**BODY, "budget": 100_000}).json()["id"]
+    job_id = working.client.post(
+        "/v1/jobs", json={**BODY, "budget": 100_000, "objective": "fom"}
+    ).json()["id"]
     working.until(job_id, lambda job: job["simulations"] >= 3)
     working.client.put(f"/v1/jobs/{job_id}/wanted-state", json={"wanted_state": "cancel"})
     job = working.finished(job_id)

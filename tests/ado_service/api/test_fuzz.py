@@ -31,7 +31,7 @@ _SPEC = st.fixed_dictionaries(
 )
 _FIELDS = """
     spec_set budget initial batch seed llm demonstrations top_k start stop_when_feasible time_limit
-    replay colour
+    replay colour objective llm_share warm_start
 """.split()
 _JOB = st.fixed_dictionaries(
     {"circuit": st.sampled_from(["two_stage_amplifier"]) | _JSON},
@@ -73,7 +73,15 @@ _NAMES = st.sampled_from(
      "limit", "cursor", "corners", "after"]
 )  # fmt: skip
 _PATHS = st.sampled_from(
-    ["/v1/designs", "/v1/jobs", "/v1/circuits", "/v1/readyz", "/v1/jobs/x/events", "/openapi.json"]
+    [
+        "/v1/designs",
+        "/v1/jobs",
+        "/v1/circuits",
+        "/v1/readyz",
+        "/v1/jobs/x/events",
+        "/v1/jobs/x/pareto",
+        "/openapi.json",
+    ]
 )
 
 

@@ -14,7 +14,7 @@ from jsonschema import Draft202012Validator
 from ado_service.api.design import Design
 from ado_service.api.event import Event
 from ado_service.api.examples import EXAMPLES
-from ado_service.api.job import Job
+from ado_service.api.job import Job, JobDetail
 from ado_service.api.transcripts import Turn
 from ado_service.job_config import JobConfig
 from tests.ado_service.api.live import Live
@@ -105,13 +105,14 @@ def test_examples_fit_their_schemas(described: dict[str, Any]) -> None:
 
 def test_examples_show_what_is_really_there() -> None:
     assert set(EXAMPLES["Job"]["config"]) == set(JobConfig.model_fields)
-    for name, shown in {"Job": Job, "Design": Design, "Turn": Turn, "Event": Event}.items():
+    shown_as = {"Job": Job, "JobDetail": JobDetail, "Design": Design, "Turn": Turn, "Event": Event}
+    for name, shown in shown_as.items():
         assert set(EXAMPLES[name]) == set(shown.model_fields)
     devices = [device for device in EXAMPLES["Design"]["regions"] if device.startswith("xdut.")]
     assert not devices, "the store keeps devices without the instance of the circuit"
 
 
-@pytest.mark.parametrize("example", ["random", "gp-bo"])
+@pytest.mark.parametrize("example", ["random", "gp-bo", "pareto"])
 def test_the_examples_of_a_job_are_accepted(
     live: Live, described: dict[str, Any], example: str
 ) -> None:

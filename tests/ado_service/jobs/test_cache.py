@@ -52,8 +52,8 @@ def sized(
     store: Store, settings: Settings, circuit: Circuit = AMPLIFIER, **config: object
 ) -> tuple[list[DesignRecord], JobSummary]:
     """A job from start to end."""
-    asked = {"budget": 8, "initial": 4, "batch": 4, "method": Method.RANDOM, **config}
-    job, _ = submit(store, settings, circuit, JobConfig.model_validate(asked))
+    asked = {"budget": 8, "initial": 4, "batch": 4, "method": Method.RANDOM, "objective": "fom"}
+    job, _ = submit(store, settings, circuit, JobConfig.model_validate(asked | config))
     lease = store.leases.claim("test", 30, job.id)
     assert lease is not None
     assert Runner(store, settings).run(lease) is None

@@ -154,6 +154,22 @@ def test_the_llm_method_asks_for_whole_batches(store: Store, tmp_path: Path) -> 
     assert shares(store.designs.of_job(job_id)) == {0: Counter(llm=5), 1: Counter(llm=5)}
 
 
+def test_credit_is_given_and_refusals_are_counted(store: Store, tmp_path: Path) -> None:
+    script = [llm.good, llm.good, llm.duplicate]
+    with ScriptedLLM(script) as server:
+        settings = settings_for(tmp_path, server.base_url)
+        job_id, summary = run_job(store, settings, llm="scripted", budget=15)
+    designs = store.designs.of_job(job_id)
+    by_name = {one.proposer: one for one in summary.credit.proposers}
+    assert {name: one.simulated for name, one in by_name.items()} == Counter(
+        design.proposer for design in designs
+    )
+    assert by_name["llm"].rejected == summary.llm.rejected > 0
+    assert by_name["llm"].proposed == by_name["llm"].accepted + summary.llm.rejected
+    assert summary.best is not None
+    assert summary.credit.best_by == designs[summary.best.index].proposer
+
+
 def test_the_llm_budget_ends_calls_not_jobs(store: Store, tmp_path: Path) -> None:
     with ScriptedLLM() as server:
         settings = settings_for(tmp_path, server.base_url, max_calls=1)
@@ -205,7 +221,7 @@ def test_cancel_and_pause_are_honoured(store: Store, tmp_path: Path) -> None:
         (WantedState.PAUSE, JobState.PAUSED),
         (WantedState.CANCEL, JobState.CANCELLED),
     ):
-        config = JobConfig(budget=1000, method=Method.RANDOM)
+        config = JobConfig(budget=1000, method=Method.RANDOM, stop_when_feasible=False)
         job, _ = submit(store, settings, "two_stage_amplifier", config)
         lease = store.leases.claim("test", 30, job.id)
         assert lease is not None
@@ -221,7 +237,10 @@ def test_cancel_and_pause_are_honoured(store: Store, tmp_path: Path) -> None:
 def test_a_lost_lease_leaves_the_job_to_the_new_owner(store: Store, tmp_path: Path) -> None:
     settings = settings_for(tmp_path)
     job, _ = submit(
-        store, settings, "two_stage_amplifier", JobConfig(budget=20, method=Method.RANDOM)
+        store,
+        settings,
+        "two_stage_amplifier",
+        JobConfig(budget=20, method=Method.RANDOM, stop_when_feasible=False),
     )
     stale = store.leases.claim("stale", 0.01, job.id)
     assert stale is not None
@@ -246,7 +265,10 @@ def test_a_worker_runs_what_is_queued_and_drains(store: Store, tmp_path: Path) -
     wait_for_the_end(store, worker, job.id)
     assert store.jobs.get(job.id).state is JobState.FINISHED
     long_job, _ = submit(
-        store, settings, "two_stage_amplifier", JobConfig(budget=100_000, method=Method.RANDOM)
+        store,
+        settings,
+        "two_stage_amplifier",
+        JobConfig(budget=100_000, method=Method.RANDOM, stop_when_feasible=False),
     )
     while store.jobs.get(long_job.id).simulations < 10:
         worker.wait(0.05)

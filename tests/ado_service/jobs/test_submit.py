@@ -9,7 +9,8 @@ import pytest
 from pydantic import ValidationError
 
 from ado_service.job_config import JobConfig, Method, Start
-from ado_service.jobs.submit import SubmissionError, submit
+from ado_service.jobs.asked import SubmissionError
+from ado_service.jobs.submit import submit
 from ado_service.llm.profile import LLMProfile
 from ado_service.settings import Settings
 from ado_service.store.errors import IdempotencyConflict

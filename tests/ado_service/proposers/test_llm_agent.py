@@ -14,8 +14,9 @@ from ado_service.llm.chat import ChatFailure, Message, Reply, Usage
 from ado_service.llm.client import OpenAIChat
 from ado_service.llm.profile import LLMProfile
 from ado_service.llm.recorded import MemoryLog, RecordedChat
+from ado_service.proposers.judge import Opinion, Refusal
 from ado_service.proposers.llm_agent import TURNS_A_ROUND, LLMAgent
-from ado_service.proposers.protocol import History, Observation, Proposer
+from ado_service.proposers.protocol import History, Observation, Proposal, Proposer
 from circuits.fom import judge
 from tests.llm_server import (
     ScriptedLLM,
@@ -251,6 +252,49 @@ def test_a_history_with_foreign_designs_does_no_harm(llm: ScriptedLLM) -> None:
 def test_more_repairs_than_a_round_has_turns_are_refused(llm: ScriptedLLM) -> None:
     with pytest.raises(ValueError, match="repairs is 10; write 0 to 9"):
         Bench(llm, repairs=10)
+
+
+class WidthJudge:
+    """Holds every design to be hopeless whose w1 is beyond 10 um; remembers what it was told."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[int, int]] = []
+
+    def judge(self, history: History, proposals: Sequence[Proposal], seed: int) -> list[Opinion]:
+        self.asked.append((len(history.pending), seed))
+        hopeless = Opinion(Refusal.HOPELESS, "too wide")
+        return [hopeless if one.values["w1"] > 10e-6 else Opinion() for one in proposals]
+
+
+def test_a_refused_design_is_on_record_and_gives_its_slot_back(llm: ScriptedLLM) -> None:
+    slim = GOOD | {"w1": "5u"}
+    bench = scripted(llm, designs(GOOD, slim), good, judge=WidthJudge())
+    turn = bench.agent.ask(EMPTY, 2, seed=1)
+    assert [one.values["w1"] for one in turn.proposals] == [5e-6]
+    assert (turn.turns, turn.refused, len(llm.requests)) == (1, 1, 1), "nobody is asked again"
+    said = ("the design with w1 = 12.5um, r1 = 10kOhm, c1 = 1.5pF, m1 = 3 was refused: "
+            "hopeless (too wide)")  # fmt: skip
+    assert turn.problems == [said]
+    assert (bench.log.turns[0].accepted, bench.log.turns[0].rejected) == (1, (said,))
+
+
+def test_what_is_missing_beside_a_refused_design_is_asked_for(llm: ScriptedLLM) -> None:
+    judge = WidthJudge()
+    slim = GOOD | {"w1": "5u"}
+    bench = scripted(llm, designs(GOOD, slim), designs(slim | {"r1": "20k"}), judge=judge)
+    turn = bench.agent.ask(History(CIRCUIT, SPECS, pending=(VALUES | {"m1": 8.0},)), 3, seed=9)
+    assert [one.values["r1"] for one in turn.proposals] == [10e3, 20e3]
+    assert (turn.turns, turn.refused) == (2, 1)
+    schema = llm.requests[1].body["response_format"]["json_schema"]["schema"]
+    assert schema["properties"]["designs"]["description"] == "Exactly 1 design."
+    assert judge.asked == [(1, 9), (2, 9)], "what was taken before is pending to the judge"
+
+
+def test_a_near_duplicate_gives_its_slot_back(llm: ScriptedLLM) -> None:
+    near = VALUES | {"w1": 12.7e-6}
+    turn = scripted(llm, designs(GOOD)).agent.ask(EMPTY.observe(near, {}), 1, seed=1)
+    assert (turn.proposals, turn.turns, turn.refused) == ([], 1, 1)
+    assert "was refused: duplicate (within 0.01 of every axis of another)" in turn.problems[0]
 
 
 class Babble:
