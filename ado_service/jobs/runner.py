@@ -185,9 +185,8 @@ class Runner:
         chat = self._chat(config, lease)
         if chat is None:
             return None
-        return LLMAgent(
-            chat, config.demonstrations.value, config.top_k, judge=model_judge(config.model.value)
-        )
+        judge = model_judge(config.model.value)
+        return LLMAgent(chat, config.demonstrations.value, config.top_k, judge=judge)
 
     def _chat(self, config: JobConfig, lease: Lease) -> Chat | None:
         """The job's conversation: another job's again, or one with its model, or none."""

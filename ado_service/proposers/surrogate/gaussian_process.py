@@ -61,15 +61,15 @@ class Kernel:
         d = A.shape[1]
         scaled = np.exp(-self.theta[:d])
         r = _distances(A * scaled, B * scaled)
-        matern: Array = (
-            math.exp(self.theta[-2]) * (1 + _ROOT * r + 5 / 3 * r * r) * np.exp(-_ROOT * r)
+        matern = (1 + _ROOT * r + 5 / 3 * r * r) * np.exp(-_ROOT * r)
+        return np.asarray(
+            math.exp(self.theta[-2]) * matern + math.exp(self.theta[-1]) * _linear(A, B)
         )
-        return np.asarray(matern + math.exp(self.theta[-1]) * _linear(A, B))
 
     def variance(self, A: Array) -> Array:
         """`a` prior variances."""
         slope = math.exp(self.theta[-1]) * 4 / A.shape[1] * ((A - 0.5) ** 2).sum(axis=1)
-        return math.exp(self.theta[-2]) + slope
+        return np.asarray(math.exp(self.theta[-2]) + slope)
 
 
 @dataclass(frozen=True, slots=True)
