@@ -28,7 +28,8 @@ def test_a_folder_is_checked_and_sized(folder: Path, tmp_path: Path) -> None:
     checked = ado("check", str(folder))
     assert checked["failure"] is None
     database = f"sqlite:///{tmp_path / 'designs.db'}"
-    found = ado("run", str(folder), "--budget", "12", "--seed", "1", "--database", database)
+    asked = ("--budget", "12", "--seed", "1", "--objective", "fom", "--database", database)
+    found = ado("run", str(folder), *asked)
     assert found["simulations"] == 12
     best = found["best"]
     assert isinstance(best, dict)

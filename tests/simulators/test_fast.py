@@ -23,7 +23,7 @@ from tests.simulators.small import DIVIDER, circuit
 from tests.simulators.test_ngspice_simulator import Killer, bits, designs, expected_gain
 
 AMPLIFIER = load_circuit("two_stage_amplifier")
-DESIGNS = 30
+DESIGNS = 15
 TOLERANCE = 1e-4
 
 

@@ -81,6 +81,8 @@ def fresh(folder: Path, deck: Deck, lines: list[str]) -> dict[str, float]:
     for measure, ask in zip(deck.measures, asks, strict=True):
         control += [f"setplot {measure.analysis}1", ask, f"print {measure.name}"]
     rest = [line for line in lines[:-1] if not line.startswith(".meas ")]
+    init = "set ng_nomodcheck\n" if deck.unchecked else ""
+    (folder / ".spiceinit").write_text(init, encoding="ascii")
     return batch(folder, "deck.cir", "\n".join([*rest, *control, "quit", ".endc", ".end", ""]))
 
 

@@ -139,7 +139,7 @@ def test_an_llm_that_fails_from_the_start_costs_the_job_nothing(
 ) -> None:
     with ScriptedLLM([llm.server_error]) as server:
         settings = settings_for(tmp_path, server.base_url, retries=0)
-        job_id, summary = run_job(store, settings, llm="scripted", budget=60, batch=5, initial=5)
+        job_id, summary = run_job(store, settings, llm="scripted", budget=60, objective="fom")
         asked = len(server.requests)
     assert summary.simulations == 60
     assert shares(store.designs.of_job(job_id))[0] == Counter(sobol=5)
