@@ -38,9 +38,12 @@ class Parts:
         Raises:
             ExpressionError: a formula has no value.
         """
+        pieces = self.pieces
+        if len(pieces) == 1 and isinstance(pieces[0], str):
+            return pieces[0]
+        # A list, not a generator: this runs for each line of each deck of each design.
         return "".join(
-            piece if isinstance(piece, str) else repr(piece.value(environment, draw))
-            for piece in self.pieces
+            [one if isinstance(one, str) else repr(one.value(environment, draw)) for one in pieces]
         )
 
 
