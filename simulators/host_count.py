@@ -10,7 +10,7 @@ def host_count() -> int:
 
     A host waits a moment between its answer and its next design. Where there are several cores,
     the host too many computes in those moments: two cores give 1.6 to 1.7 times one with two
-    hosts, 1.84 to 1.89 with three (docs/benchmarks, `two-cores`). On one core it gains nothing.
+    hosts, 1.8 to 1.9 with three (docs/benchmarks, `two-cores`). On one core it gains nothing.
     """
     cores = len(os.sched_getaffinity(0))
     return cores if cores == 1 else cores + 1
