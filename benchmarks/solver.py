@@ -5,14 +5,14 @@ from __future__ import annotations
 import multiprocessing
 from collections.abc import Sequence
 from multiprocessing.connection import Connection
-from types import TracebackType
 from typing import Self
 
 from circuits.definition import Circuit
+from simulators.closing import Closing
 from simulators.netlist.deck import Deck
 
 
-class Solver:
+class Solver(Closing):
     """Times analyses in a process of its own, since a process has one libngspice.
 
     Args:
@@ -31,12 +31,8 @@ class Solver:
         self._process.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
+        """End the process, and wait for it."""
         self._pipe.send(None)
         self._process.join(10)
 

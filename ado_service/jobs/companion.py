@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import threading
-from types import TracebackType
 from typing import Self
 
+from simulators.closing import Closing
 
-class Companion:
+
+class Companion(Closing):
     """Runs `_go_along` in a thread of its own for as long as the `with` block lasts.
 
     Leaving the block sets `_done`, which `_go_along` waits on, and waits for the thread.
@@ -24,12 +25,8 @@ class Companion:
         self._thread.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
+        """End the thread, and wait for it."""
         self._done.set()
         self._thread.join()
 

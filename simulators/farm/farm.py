@@ -103,7 +103,8 @@ def _connected(address: str, seconds: float, wanted: Callable[[], bool]) -> Clie
     while True:
         try:
             return Client(address, timeout=_TRY_SECONDS, set_as_default=False)
-        except (OSError, TimeoutError) as error:
+        except (OSError, TimeoutError, AssertionError) as error:
+            # Dask gives its own loop ten seconds to start, and asserts that it has.
             reason = str(error) or type(error).__name__
         except ValueError as error:
             raise FarmUnreachableError(

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from types import TracebackType
-from typing import Self
 
 from circuits.definition import Circuit
 from circuits.spec import Direction, Spec, SpecSet
 from circuits.variable import Variable
+from simulators.closing import Closing
 from simulators.protocol import Values
 from simulators.result import CornerResult, FailureKind, SimulationResult
 from tests.prompts.circuit import small_circuit
@@ -34,7 +33,7 @@ def toy(limit: float = 1.0, size: int = 4) -> Circuit:
     )
 
 
-class ToySimulator:
+class ToySimulator(Closing):
     """Measures the toy; a design fails where its first variable is above 0.9.
 
     Attributes:
@@ -55,17 +54,6 @@ class ToySimulator:
 
     def close(self) -> None:
         pass
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
 
 def _result(design: Values) -> SimulationResult:

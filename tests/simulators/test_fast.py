@@ -84,7 +84,7 @@ def test_random_designs_equal_a_reload(name: str) -> None:
     for one, other, reloaded in zip(forward, backward, expected, strict=True):
         assert close(one, reloaded)
         assert close(other, reloaded)
-    assert sum(result.failure is None for result in expected) >= 3  # random ones mostly fail
+    assert expected[0].failure is None  # the netlist's own sizes; random ones mostly fail
     assert any(len(result.corners) == len(found.corners) for result in expected)
 
 

@@ -8,7 +8,9 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
+import distributed
 import pytest
 
 from simulators.farm.errors import FarmLostError, FarmUnreachableError, FarmVersionError
@@ -153,6 +155,25 @@ def test_the_address_decides_between_machine_and_farm(farm: OwnFarm) -> None:
         assert len(farm.host_pids()) == 1
     assert not isinstance(here, DaskPool)
     assert one.corners == two.corners
+
+
+def test_a_client_that_does_not_start_is_tried_again(
+    farm: OwnFarm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a machine that stalls, Dask's own loop may not be up in time, which it asserts."""
+    real, tries = distributed.Client, list[str]()
+
+    def client(address: str, **options: Any) -> distributed.Client:
+        tries.append(address)
+        assert len(tries) > 1
+        return real(address, **options)
+
+    monkeypatch.setattr(distributed, "Client", client)
+    farm.add_worker()
+    farm.wait_for(1)
+    with open_pool(FAST, farm=farm.address) as pool:
+        assert pool.run([{"r": 1e3}])[0].failure is None
+    assert len(tries) == 2
 
 
 def test_without_a_farm_nothing_of_dask_is_imported() -> None:
