@@ -91,7 +91,7 @@ def parser(about: str) -> argparse.ArgumentParser:
 def report(rows: Sequence[Row], options: argparse.Namespace, started: float) -> None:
     """Print the rows as asked for, and write them where asked to."""
     meta = {
-        "commit": _commit(),
+        "commit": commit(),
         "machine": f"{platform.system()} {platform.machine()}, {_cores()} cores",
         "versions": {
             "python": platform.python_version(),
@@ -137,7 +137,7 @@ def _figure(value: float | None) -> str:
     return "-" if value is None else f"{value:.4g}"
 
 
-def _commit() -> str:
+def commit() -> str:
     """The commit, with a + when the tree has changed since."""
     git = ["git", "-C", str(Path(__file__).parent)]
     try:

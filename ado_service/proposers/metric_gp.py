@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 from threadpoolctl import threadpool_limits
 
 from ado_service.proposers.judge import NoveltyJudge, Opinion, Refusal
 from ado_service.proposers.protocol import History, Proposal
-from ado_service.proposers.space_filling import SobolProposer, take_new
+from ado_service.proposers.space_filling import filled, take_new
 from ado_service.proposers.surrogate.acquisition import Acquisition
 from ado_service.proposers.surrogate.merit import Merit
 from ado_service.proposers.surrogate.model_space import ModelSpace
@@ -48,11 +47,7 @@ class MetricGPProposer:
             designs = (acquisition.surrogate.space.design(point) for point in points)
             units = (np.array(history.circuit.to_unit(design)) for design in designs)
             proposals = take_new(history, n, self.name, units)
-        if len(proposals) < n:
-            pending = (*history.pending, *(one.values for one in proposals))
-            rest = replace(history, pending=pending)
-            proposals += SobolProposer().propose(rest, n - len(proposals), seed)
-        return proposals
+        return filled(history, proposals, n, seed)
 
 
 class MetricGPJudge:

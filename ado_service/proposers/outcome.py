@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from ado_service.proposers.protocol import Observation
+from ado_service.proposers.protocol import Observation, measured
 from circuits.objective import Objective
 from circuits.spec import Direction, Spec
 
@@ -77,18 +77,13 @@ def outcomes_of(
     for spec in specs:
         wanted.setdefault(spec.metric, _side(spec))
     return [
-        _outcome(metric, sign, by_metric.get(metric), _known(metric, seen))
+        _outcome(metric, sign, by_metric.get(metric), measured(seen, metric))
         for metric, sign in wanted.items()
     ]
 
 
 def _side(spec: Spec) -> float:
     return 1.0 if spec.direction is Direction.ABOVE else -1.0
-
-
-def _known(metric: str, seen: Sequence[Observation]) -> list[float]:
-    values = (one.metrics.get(metric) for one in seen)
-    return [value for value in values if value is not None and math.isfinite(value)]
 
 
 def _outcome(metric: str, sign: float, spec: Spec | None, values: Sequence[float]) -> Outcome:

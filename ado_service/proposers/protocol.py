@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
@@ -79,6 +80,12 @@ class Proposal:
     proposer: str
     turn: int | None = None
     note: str = ""
+
+
+def measured(seen: Iterable[Observation], metric: str) -> list[float]:
+    """The finite values of a metric that designs came to, in its unit."""
+    values = (one.metrics.get(metric) for one in seen)
+    return [value for value in values if value is not None and math.isfinite(value)]
 
 
 class Proposer(Protocol):

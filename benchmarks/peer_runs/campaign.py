@@ -17,7 +17,7 @@ from benchmarks.peer_runs.contest import Contest
 from benchmarks.peer_runs.fingerprint import fingerprint
 from benchmarks.peer_runs.record import Record
 from benchmarks.peer_runs.store import Records
-from benchmarks.report import _commit as commit
+from benchmarks.report import commit
 from circuits.loader import load_circuit
 from simulators.ngspice.simulator import NgspiceSimulator
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ado_service.proposers.prior import known_before
-from ado_service.proposers.protocol import History, Observation
+from ado_service.proposers.protocol import History, Observation, measured
 from ado_service.proposers.surrogate.gaussian_process import GaussianProcess
 from ado_service.proposers.surrogate.model_space import ModelSpace
 from ado_service.proposers.surrogate.slack import SlackScale
@@ -86,14 +86,9 @@ class Surrogate:
 def _scales(history: History, seen: Sequence[Observation]) -> tuple[SlackScale, ...]:
     units = {metric.name: metric.unit for metric in history.circuit.metrics}
     return tuple(
-        SlackScale.of(spec, units.get(spec.metric, ""), _measured(seen, spec.metric))
+        SlackScale.of(spec, units.get(spec.metric, ""), measured(seen, spec.metric))
         for spec in history.specs
     )
-
-
-def _measured(seen: Sequence[Observation], metric: str) -> list[float]:
-    values = (one.metrics.get(metric) for one in seen)
-    return [value for value in values if value is not None and math.isfinite(value)]
 
 
 def _slacks(scale: SlackScale, seen: Sequence[Observation]) -> Array:
