@@ -12,7 +12,7 @@ from scipy.stats import norm, qmc
 from ado_service.proposers.surrogate.candidates import candidates, refined
 from ado_service.proposers.surrogate.merit import Merit
 from ado_service.proposers.surrogate.surrogate import Surrogate
-from ado_service.proposers.surrogate.trust_region import TrustRegion
+from ado_service.proposers.surrogate.trust_region import Search, TrustRegion
 
 Array = NDArray[np.float64]
 
@@ -21,6 +21,9 @@ _JOINT_SAMPLES = 256
 _POOL = 250
 _RANKED = 2500
 _TURNS = 3
+_SPREAD = 512
+_GOOD = 0.75
+"""Quantile of the merits that a start elsewhere is to improve on."""
 _APART = 0.01
 _SEEN = 2e-3
 _SOFTNESS = 0.02
@@ -52,11 +55,25 @@ class Acquisition:
         """
         return self.merit(self.surrogate.Y[-self.surrogate.own :])
 
+    @cached_property
+    def search(self) -> Search:
+        """How far the search has come."""
+        return Search.after(self.merits, self.surrogate.space.size)
+
+    @property
+    def reached(self) -> float:
+        """What is to be improved on: the best since the search last started.
+
+        That of a lost basin would keep the search in it. Where it is to start now: something good.
+        """
+        since = self.merits[self.search.start :]
+        return float(since.max() if len(since) else np.quantile(self.merits, _GOOD))
+
     def expected_improvement(self, X: Array) -> Array:
         """`m` expected improvements at `m x d` points, slacks taken as independent."""
         mean, spread = self.surrogate.marginals(X)
         slacks = mean + spread * self._normals[:, None, :]
-        return np.asarray(_soft(self.merit(slacks) - self.merits.max()).mean(axis=0))
+        return np.asarray(_soft(self.merit(slacks) - self.reached).mean(axis=0))
 
     def chance(self, X: Array) -> Array:
         """`m` probabilities that points `m x d` are better than the best design."""
@@ -66,22 +83,40 @@ class Acquisition:
     def best(self, q: int) -> Array:
         """At most `q x d` points that together promise most, the best first.
 
-        Candidates are scored one by one, improved by small steps, thinned to a pool, and chosen
-        greedily on joint samples, which hold the designs under way too: each choice counts what
-        it adds to the better of those before it.
+        Candidates are scored one by one, thinned to a pool, and chosen greedily on joint samples,
+        which hold the designs under way too: each choice counts what it adds to the better of those
+        before it.
         """
-        X = self.surrogate.X
-        order = np.argsort(-self.merit(self.surrogate.Y), kind="stable")
-        centre = X[-self.surrogate.own :][int(np.argmax(self.merits))]
-        box = TrustRegion.around(centre, self.merits)
-        found = self.surrogate.space.snapped(candidates(X, order, box, self.rng))
+        starts = self.search.start == len(self.merits)
+        found, scores = self._spread() if starts else self._near()
+        return self._chosen(self._thinned(found[np.argsort(-scores, kind="stable")]), q)
+
+    def _spread(self) -> tuple[Array, Array]:
+        """Points `m x d` all over the cube and their scores: where to start anew."""
+        cube = qmc.Sobol(self.surrogate.space.size, rng=self.rng).random(_SPREAD)
+        found = self.surrogate.space.snapped(cube)
+        return found, self.expected_improvement(found)
+
+    def _near(self) -> tuple[Array, Array]:
+        """Points `m x d` around the search's best design, improved by small steps; their scores."""
+        X, snapped = self.surrogate.X, self.surrogate.space.snapped
+        order = self._order()
+        centre = X[order[order >= len(X) - self.surrogate.own][0]]
+        box = TrustRegion.around(centre, self.search.length)
+        found = snapped(candidates(X, order, box, self.rng))
         scores = self.expected_improvement(found)
         for turn in range(_TURNS):
-            more = self.surrogate.space.snapped(refined(found, scores, box, turn, self.rng))
+            more = snapped(refined(found, scores, box, turn, self.rng))
             found = np.vstack([found, more])
             scores = np.concatenate([scores, self.expected_improvement(more)])
-        pool = self._thinned(found[np.argsort(-scores, kind="stable")])
-        return self._chosen(pool, q)
+        return found, scores
+
+    def _order(self) -> NDArray[np.intp]:
+        """Places of the designs, best first; those before the last start come after all others."""
+        first = len(self.surrogate.X) - self.surrogate.own
+        places = np.arange(len(self.surrogate.X))
+        left = (places >= first) & (places < first + self.search.start)
+        return np.lexsort((-self.merit(self.surrogate.Y), left))
 
     @cached_property
     def _normals(self) -> Array:
@@ -109,7 +144,7 @@ class Acquisition:
         if not len(pool):
             return pool
         values = self.merit(self.surrogate.samples(joint, _JOINT_SAMPLES, self.rng))
-        reached = np.full(_JOINT_SAMPLES, self.merits.max())
+        reached = np.full(_JOINT_SAMPLES, self.reached)
         reached = np.maximum(reached, values[:, :waiting].max(axis=1, initial=-np.inf))
         values, chosen = values[:, waiting:], list[int]()
         for _ in range(min(q, len(pool))):

@@ -20,8 +20,10 @@ Array = NDArray[np.float64]
 
 _PRIOR = 100
 """Prior designs that are modelled at most; the first are the best."""
-_FAILED = 0.3
-"""Slack by which a design that could not be measured counts as worse than the worst that could."""
+_FAILED, _FAR = 0.3, -1.5
+"""Slack by which a design that could not be measured counts as worse than the worst that could,
+and than one that is 3.5 octaves off: a circuit that does not work at all meets many specs, and must
+not look better for it than one that works."""
 _FIT_ITERATIONS = 25
 _FIT_POINTS = 250
 _POSTERIOR_POINTS = 500
@@ -95,7 +97,7 @@ def _slacks(scale: SlackScale, seen: Sequence[Observation]) -> Array:
     found = [one.metrics.get(scale.spec.metric) for one in seen]
     known = [scale.slack(v) if v is not None and math.isfinite(v) else None for v in found]
     worst = min((slack for slack in known if slack is not None), default=-1.0)
-    return np.array([min(worst, 0.0) - _FAILED if slack is None else slack for slack in known])
+    return np.array([min(worst, _FAR) - _FAILED if slack is None else slack for slack in known])
 
 
 def _kept(Y: Array) -> NDArray[np.intp]:

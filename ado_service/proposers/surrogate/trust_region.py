@@ -1,4 +1,4 @@
-"""Where to look: a box around the best design that grows with success and shrinks without."""
+"""Where to look: a box that grows with success, shrinks without, and at last starts elsewhere."""
 
 from __future__ import annotations
 
@@ -11,18 +11,57 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 
-_START, _LARGEST, _SMALLEST = 0.5, 1.6, 0.5**6
+_START, _LARGEST, _SMALLEST = 0.5, 1.6, 0.5**5
 _SUCCESSES = 3
 _BLOCK = 5
-_LEAST_GAIN = 1e-3
+_PATIENCE = 9
+_LEAST_GAIN = 0.01
+"""Part of the best merit that counts as progress: in a basin without a way out there is always a
+little to be gained."""
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """How far a search has come (TuRBO-1 with restarts, Eriksson et al., NeurIPS 2019).
+
+    Attributes:
+        length: of the box's sides, in sides of the unit cube.
+        start: place of the first design since the search last started; that of the next design
+            where it is to start now.
+    """
+
+    length: float
+    start: int
+
+    @classmethod
+    def after(cls, merits: Array, d: int) -> Self:
+        """After designs of these merits, oldest first, in `d` variables.
+
+        It follows from the history alone, so that a resumed job finds the same box: the merits are
+        walked through in blocks of five, as rounds simulate them. The length is doubled after three
+        better blocks in a row and halved after d/9 that are no better; once the box has come to
+        nothing the search starts elsewhere.
+        """
+        length, good, bad, start = _START, 0, 0, 0
+        patience = max(1, math.ceil(d / _PATIENCE))
+        for place in range(_BLOCK, len(merits) - _BLOCK + 1, _BLOCK):
+            if place == start:
+                continue  # the first block since then: nothing to hold it against
+            best, new = merits[start:place].max(), merits[place : place + _BLOCK].max()
+            better = new > best + _LEAST_GAIN * abs(best)
+            good, bad = (good + 1, 0) if better else (0, bad + 1)
+            if good == _SUCCESSES:
+                length, good = min(2 * length, _LARGEST), 0
+            elif bad == patience:
+                length, bad = length / 2, 0
+            if length < _SMALLEST:
+                length, good, bad, start = _START, 0, 0, place + _BLOCK
+        return cls(length, start)
 
 
 @dataclass(frozen=True, slots=True)
 class TrustRegion:
-    """A box in the unit cube (TuRBO, Eriksson et al., NeurIPS 2019).
-
-    Its length follows from the history alone, so that a resumed job finds the same box: the
-    merits are walked through in blocks of five, as rounds simulate them.
+    """A box in the unit cube.
 
     Attributes:
         low, high: `d` corners.
@@ -32,9 +71,9 @@ class TrustRegion:
     high: Array
 
     @classmethod
-    def around(cls, centre: Array, merits: Array) -> Self:
-        """The box around `centre` after designs of these merits, oldest first."""
-        half = _length(merits, len(centre)) / 2
+    def around(cls, centre: Array, length: float) -> Self:
+        """A box of this length around `centre`, as far as it lies in the cube."""
+        half = length / 2
         return cls(np.clip(centre - half, 0.0, 1.0), np.clip(centre + half, 0.0, 1.0))
 
     def clip(self, X: Array) -> Array:
@@ -44,20 +83,3 @@ class TrustRegion:
     def place(self, X: Array) -> Array:
         """`n x d` points of the unit cube as points of the box."""
         return self.low + (self.high - self.low) * X
-
-
-def _length(merits: Array, d: int) -> float:
-    """Doubled after three better blocks in a row, halved after d/5 that are no better."""
-    length, good, bad = _START, 0, 0
-    patience = max(1, math.ceil(d / _BLOCK))
-    for start in range(_BLOCK, len(merits) - _BLOCK + 1, _BLOCK):
-        best, new = merits[:start].max(), merits[start : start + _BLOCK].max()
-        better = new > best + _LEAST_GAIN * abs(best)
-        good, bad = (good + 1, 0) if better else (0, bad + 1)
-        if good == _SUCCESSES:
-            length, good = min(2 * length, _LARGEST), 0
-        elif bad == patience:
-            length, bad = length / 2, 0
-        if length < _SMALLEST:
-            length = _START  # it has come to nothing here: look wider again
-    return length

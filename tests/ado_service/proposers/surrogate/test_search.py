@@ -12,36 +12,50 @@ from ado_service.proposers.surrogate.candidates import candidates, refined
 from ado_service.proposers.surrogate.merit import Merit
 from ado_service.proposers.surrogate.model_space import ModelSpace
 from ado_service.proposers.surrogate.surrogate import Surrogate
-from ado_service.proposers.surrogate.trust_region import TrustRegion
+from ado_service.proposers.surrogate.trust_region import Search, TrustRegion
 from circuits.fom import judge
 from tests.ado_service.proposers.test_gp import empty, started
 
 RNG = np.random.default_rng(6)
+NONE = np.zeros((0, 4))
 
 
-def size(merits: list[float], d: int = 10) -> float:
-    box = TrustRegion.around(np.full(d, 0.5), np.array(merits))
-    return float((box.high - box.low).max())
+def length(merits: list[float], d: int = 10) -> float:
+    return Search.after(np.array(merits), d).length
 
 
 def test_the_box_grows_with_success_and_shrinks_without() -> None:
-    rising, flat = list(np.arange(30.0)), [1.0] + [0.0] * 29
-    assert size([0.0] * 5) < size(rising)
-    assert size(flat) < size([0.0] * 5)
-    assert size([1.0] + [0.0] * 400) > 0.01
+    rising, flat = list(np.arange(1.0, 31.0)), [1.0] + [0.0] * 29
+    assert length([0.0] * 5) < length(rising)
+    assert length(flat) < length([0.0] * 5)
 
 
-def test_the_box_depends_on_the_history_alone_and_stays_in_the_cube() -> None:
-    merits = np.random.default_rng(2).random(60)
-    one, other = (TrustRegion.around(np.array([0.01, 0.5]), merits) for _ in range(2))
-    assert np.array_equal(one.low, other.low)
-    assert (one.low >= 0).all()
-    assert (one.high <= 1).all()
+def test_a_gain_that_is_next_to_nothing_is_no_success() -> None:
+    crawling = [-1.0 + 1e-5 * step for step in range(30)]
+    assert length(crawling) < length([-1.0] * 5)
+
+
+def test_a_search_that_comes_to_nothing_starts_elsewhere() -> None:
+    stuck = [1.0] + [0.0] * 200
+    starts = {Search.after(np.array(stuck[:n]), 10).start for n in range(len(stuck))}
+    assert len(starts) >= 3
+    assert all(start % 5 == 0 for start in starts)
+    (second, *_) = sorted(starts - {0})
+    # what is no progress for the whole search is progress for the one that has just started
+    rising = [1.0] + [0.0] * (second - 1) + [0.01 * step for step in range(1, 41)]
+    assert Search.after(np.array(rising), 10).start == second
+    assert length(rising) > length([0.0] * 5)
+
+
+def test_the_box_stays_in_the_cube() -> None:
+    box = TrustRegion.around(np.array([0.01, 0.5]), 0.5)
+    assert box.low.tolist() == [0.0, 0.25]
+    assert box.high.tolist() == [0.26, 0.75]
 
 
 def test_candidates_lie_in_the_box() -> None:
     X = RNG.random((12, 6))
-    box = TrustRegion.around(X[3], np.zeros(12))
+    box = TrustRegion.around(X[3], 0.5)
     found = candidates(X, np.arange(12), box, RNG)
     closer = refined(found, RNG.random(len(found)), box, 1, RNG)
     for points in (found, closer):
@@ -86,6 +100,37 @@ def test_failed_designs_are_worse_than_the_worst() -> None:
     assert (Y[-1] < Y[:-1].min(axis=0)).all()
 
 
+def test_a_circuit_that_does_not_work_is_no_better_for_all_that_it_meets() -> None:
+    history = started(8)
+    nearly = {
+        spec.metric: spec.threshold * (0.9 if spec.weight > 0 else 1.1) for spec in history.specs
+    }
+    dead = {
+        spec.metric: spec.threshold * (2.0 if spec.weight > 0 else 0.5)
+        for spec in history.specs[1:]
+    }
+    for metrics in (nearly, dead):
+        history = history.observe(SobolProposer().propose(history, 1, 9)[0].values, metrics)
+    known = surrogate(history)
+    works, does_not = Merit.of(known)(known.Y[-2:])
+    assert works > does_not
+
+
+def test_a_search_that_starts_anew_leaves_the_basin_that_it_was_in() -> None:
+    history = started(5)
+    while True:
+        known = surrogate(history)
+        acquisition = Acquisition(known, Merit.of(known), NONE, np.random.default_rng(1))
+        points = acquisition.best(5)
+        if acquisition.search.start:
+            break
+        for point in points:
+            design = known.space.design(point)
+            history = history.observe(design, {"gain": 1.0, "gbw": 1.0, "power": 1.0})
+    best = known.X[int(np.argmax(acquisition.merits))]
+    assert np.abs(points - best).max(axis=1).min() > 0.2
+
+
 def test_the_posterior_of_a_long_history_rests_on_a_part_of_it() -> None:
     history = empty()
     for proposal in SobolProposer().propose(history, 700, 1):
@@ -106,7 +151,7 @@ def test_points_are_chosen_apart_from_each_other_and_from_pending_ones() -> None
     def chosen(pending: np.ndarray) -> np.ndarray:
         return Acquisition(known, merit, pending, np.random.default_rng(1)).best(4)
 
-    alone = chosen(np.zeros((0, 4)))
+    alone = chosen(NONE)
     assert len(np.unique(alone, axis=0)) == 4
     waiting = chosen(alone[:2])
     assert np.abs(waiting[:, None] - alone[None, :2]).max(axis=-1).min() > 2e-3
