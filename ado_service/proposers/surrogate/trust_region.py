@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 
-_START, _LARGEST, _SMALLEST = 0.5, 1.6, 0.5**5
+_START, _LARGEST, _SMALLEST = 0.8, 1.6, 0.5**5
 _SUCCESSES = 3
 _BLOCK = 5
 _PATIENCE = 9
