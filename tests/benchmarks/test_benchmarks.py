@@ -93,3 +93,14 @@ def test_gating() -> None:
     for row in rows.values():
         assert row["ratio"] >= 1
         assert row["detail"]["decks_of_everything"] == [10 * 5 * 2]
+
+
+def test_warm_start() -> None:
+    found = run("benchmarks.warm_start", "--quick", "--seeds", "1")
+    names = {
+        f"warm-start/{kind}/hysteresis_comparator" for kind in ("other-specs", "other-circuit")
+    }
+    for row in check(found, names).values():
+        assert len(row["detail"]["earlier"]) == row["n"] == 1
+        assert 1 <= row["ours"] <= 30
+        assert row["ratio"] == row["peer"] / row["ours"]
