@@ -10,7 +10,8 @@ from typing import Literal, TypedDict
 from jinja2 import Environment, FunctionLoader, StrictUndefined, Template
 
 from circuits.definition import Circuit
-from circuits.spec import Spec
+from circuits.objective import Aim, Objective
+from circuits.spec import Direction, Spec
 from circuits.units import format_quantity
 from circuits.variable import Scale, Variable
 from prompts.demonstration import Demonstration, show_spec
@@ -19,6 +20,7 @@ from prompts.text import fenced, one_line
 from prompts.version import PROMPT_VERSION
 
 _MOST_PROBLEMS = 30
+_MEET_SPECS = Objective()
 
 
 class PromptMessage(TypedDict):
@@ -34,7 +36,11 @@ def zero_shot(circuit: Circuit, specs: Sequence[Spec], count: int) -> list[Promp
 
 
 def few_shot(
-    circuit: Circuit, specs: Sequence[Spec], demonstrations: Sequence[Demonstration], count: int
+    circuit: Circuit,
+    specs: Sequence[Spec],
+    demonstrations: Sequence[Demonstration],
+    count: int,
+    objective: Objective = _MEET_SPECS,
 ) -> list[PromptMessage]:
     """The prompt for `count` designs with examples, best first.
 
@@ -47,6 +53,7 @@ def few_shot(
         demonstrations=demonstrations,
         count=count,
         netlists=shown_netlists(circuit),
+        aims=[_aim(aim) for aim in objective.aims],
     )
     return [
         {"role": "system", "content": _template("system.jinja").render().strip()},
@@ -83,6 +90,10 @@ def _environment() -> Environment:
 
 def _template(name: str) -> Template:
     return _environment().get_template(name)
+
+
+def _aim(aim: Aim) -> str:
+    return f"a {'larger' if aim.direction is Direction.ABOVE else 'smaller'} {aim.metric}"
 
 
 def _range(variable: Variable) -> str:

@@ -146,7 +146,7 @@ class LLMAgent:
 
     def _opening(self, history: History, n: int, seed: int) -> list[Message]:
         shown = choose(history, self.demonstrations, self.top_k, seed)
-        prompt = few_shot(history.circuit, history.specs, shown, n)
+        prompt = few_shot(history.circuit, history.specs, shown, n, history.objective)
         return [Message(one["role"], one["content"]) for one in prompt]
 
 

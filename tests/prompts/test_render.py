@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from circuits.loader import library_names, load_circuit
+from circuits.objective import Objective
 from circuits.units import parse_quantity
 from prompts.demonstration import Demonstration
 from prompts.render import PromptMessage, few_shot, repair, zero_shot
@@ -52,6 +53,16 @@ def test_zero_shot_is_as_agreed() -> None:
 
 def test_few_shot_is_as_agreed() -> None:
     matches("few_shot", few_shot(small_circuit(), SPECS, DEMONSTRATIONS, 1))
+
+
+def test_a_trade_off_is_told_as_agreed() -> None:
+    circuit = small_circuit()
+    metrics = ",".join(metric.name for metric in circuit.metrics[:2])
+    objective = Objective.parse(f"pareto:{metrics}").resolved(circuit, SPECS)
+    told = few_shot(circuit, SPECS, DEMONSTRATIONS, 1, objective)
+    matches("trade_off", told)
+    plain = few_shot(circuit, SPECS, DEMONSTRATIONS, 1)
+    assert len(told[1]["content"]) > len(plain[1]["content"])
 
 
 def test_repair_is_as_agreed() -> None:
