@@ -127,8 +127,8 @@ def test_texts_of_a_circuit_open_no_section() -> None:
     sections = [line for line in user().splitlines() if line.startswith("#")]
     assert sections == [
         "# Circuit", "# Netlist", "# Structure and function of the devices",
-        "# Fixed parameters (SI units)", "# Design space", "# Performance specifications",
-        "# Design principles", "# Task",
+        "# Fixed parameters (SI units)", "# Design space", "# Design principles",
+        "# Performance specifications", "# Task",
     ]  # fmt: skip
     assert "{{ circuit.files }}" in user()  # text, not a template
 

@@ -14,7 +14,7 @@ Array = NDArray[np.float64]
 _START, _LARGEST, _SMALLEST = 0.8, 1.6, 0.5**5
 _SUCCESSES = 3
 _BLOCK = 5
-_PATIENCE = 9
+_PATIENCE = 6
 _LEAST_GAIN = 0.01
 """Part of the best merit that counts as progress: in a basin without a way out there is always a
 little to be gained."""
@@ -39,7 +39,7 @@ class Search:
 
         It follows from the history alone, so that a resumed job finds the same box: the merits are
         walked through in blocks of five, as rounds simulate them. The length is doubled after three
-        better blocks in a row and halved after d/9 that are no better; once the box has come to
+        better blocks in a row and halved after d/6 that are no better; once the box has come to
         nothing the search starts elsewhere.
         """
         length, good, bad, start = _START, 0, 0, 0
