@@ -54,9 +54,14 @@ class MetricGPJudge:
     """Refuses near-duplicates and what the models hold to be hopeless (see `Judge`)."""
 
     def judge(self, history: History, proposals: Sequence[Proposal], seed: int) -> list[Opinion]:
-        """An opinion on each of `proposals`; hopeless is judged from 15 designs on."""
+        """An opinion on each of `proposals`; hopeless is judged from 15 designs on.
+
+        Prior designs count among the 15, but one design has to be the job's own: what to be better
+        than is the best of those.
+        """
         opinions = NoveltyJudge().judge(history, proposals, seed)
-        if not proposals or len(history.observations) + len(history.prior) < _TRUSTED:
+        known = len(history.observations) + len(history.prior)
+        if not proposals or not history.observations or known < _TRUSTED:
             return opinions
         acquisition = _acquisition(history, seed)
         if acquisition is None:

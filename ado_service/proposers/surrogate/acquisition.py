@@ -21,7 +21,7 @@ _JOINT_SAMPLES = 256
 _POOL = 250
 _RANKED = 2500
 _TURNS = 3
-_SPREAD = 512
+_ANYWHERE = 512
 _GOOD = 0.75
 """Quantile of the merits that a start elsewhere is to improve on."""
 _APART = 0.01
@@ -64,10 +64,11 @@ class Acquisition:
     def reached(self) -> float:
         """What is to be improved on: the best since the search last started.
 
-        That of a lost basin would keep the search in it. Where it is to start now: something good.
+        That of a lost basin would keep the search in it. While it starts: something good.
         """
-        since = self.merits[self.search.start :]
-        return float(since.max() if len(since) else np.quantile(self.merits, _GOOD))
+        if self.search.starts:
+            return float(np.quantile(self.merits, _GOOD))
+        return float(self.merits[self.search.start :].max())
 
     def expected_improvement(self, X: Array) -> Array:
         """`m` expected improvements at `m x d` points, slacks taken as independent."""
@@ -87,13 +88,12 @@ class Acquisition:
         which hold the designs under way too: each choice counts what it adds to the better of those
         before it.
         """
-        starts = self.search.start == len(self.merits)
-        found, scores = self._spread() if starts else self._near()
+        found, scores = self._anywhere() if self.search.starts else self._near()
         return self._chosen(self._thinned(found[np.argsort(-scores, kind="stable")]), q)
 
-    def _spread(self) -> tuple[Array, Array]:
+    def _anywhere(self) -> tuple[Array, Array]:
         """Points `m x d` all over the cube and their scores: where to start anew."""
-        cube = qmc.Sobol(self.surrogate.space.size, rng=self.rng).random(_SPREAD)
+        cube = qmc.Sobol(self.surrogate.space.size, rng=self.rng).random(_ANYWHERE)
         found = self.surrogate.space.snapped(cube)
         return found, self.expected_improvement(found)
 

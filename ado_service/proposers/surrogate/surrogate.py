@@ -27,6 +27,7 @@ not look better for it than one that works."""
 _FIT_ITERATIONS = 25
 _FIT_POINTS = 250
 _POSTERIOR_POINTS = 500
+_LATEST = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,8 @@ class Surrogate:
         space: of the designs.
         scales: of the slacks, a spec each.
         X: `n x d` simulated designs as points of `space`.
-        Y: `n x k` slacks; what could not be measured counts as worse than the worst.
+        Y: `n x k` slacks; what could not be measured counts as worse than the worst, and a design
+            that is not feasible meets one spec at least not.
         processes: `k` fitted processes.
         own: how many of the designs, the last ones, are this job's; the others are prior ones.
     """
@@ -54,15 +56,19 @@ class Surrogate:
         """Fitted to all observations of `history`, prior ones included; there is at least one.
 
         A failed simulation is information: it enters with a pessimistic slack in every spec
-        instead of being dropped. Above 500 designs the posterior rests on the half of them that
-        are best and as many evenly spread over the rest, hyper-parameters on 250 (cost grows with
-        the cube).
+        instead of being dropped. Above 500 designs the posterior rests on the 250 best, the 50
+        latest and as many evenly spread over the rest, hyper-parameters on 250 (cost grows with the
+        cube).
         """
         seen = [*known_before(history, _PRIOR), *history.observations]
         scales = _scales(history, seen)
         X = space.points([one.values for one in seen])
         Y = np.column_stack([_slacks(scale, seen) for scale in scales])
-        rows = _kept(Y)
+        # A design that was stopped before all of it was simulated may meet all that is known of it.
+        feasible = np.array([one.verdict.feasible for one in seen])
+        stopped = ~feasible & (Y > 0).all(axis=1)
+        Y[stopped] = -_FAILED
+        rows = _kept(Y, seen)
         F = space.features(X[rows])
         processes = tuple(
             GaussianProcess.fit(F, Y[rows, k], iterations=_FIT_ITERATIONS, most=_FIT_POINTS)
@@ -100,11 +106,16 @@ def _slacks(scale: SlackScale, seen: Sequence[Observation]) -> Array:
     return np.array([min(worst, _FAR) - _FAILED if slack is None else slack for slack in known])
 
 
-def _kept(Y: Array) -> NDArray[np.intp]:
-    """Rows that the posterior rests on: all, or the best half and evenly some of the rest."""
+def _kept(Y: Array, seen: Sequence[Observation]) -> NDArray[np.intp]:
+    """Rows that the posterior rests on: all, or the best, the latest and some of the others.
+
+    The best are those that miss least, among those that miss nothing the ones of largest FOM.
+    """
     if len(Y) <= _POSTERIOR_POINTS:
         return np.arange(len(Y))
-    order = np.argsort(-np.minimum(Y, 0.0).sum(axis=1), kind="stable")
-    half = _POSTERIOR_POINTS // 2
-    spread = np.linspace(half, len(Y) - 1, half).astype(int)
-    return np.sort(np.concatenate([order[:half], order[spread]]))
+    missed = np.minimum(Y, 0.0).sum(axis=1).tolist()
+    order = sorted(range(len(Y)), key=lambda row: (missed[row], seen[row].verdict.rank))[::-1]
+    kept = {*order[: _POSTERIOR_POINTS // 2], *range(len(Y) - _LATEST, len(Y))}
+    others = [row for row in order if row not in kept]
+    places = np.linspace(0, len(others) - 1, _POSTERIOR_POINTS - len(kept)).astype(int)
+    return np.array(sorted({*kept, *(others[place] for place in places)}))

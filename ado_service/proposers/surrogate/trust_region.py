@@ -17,28 +17,34 @@ _BLOCK = 5
 _PATIENCE = 6
 _LEAST_GAIN = 0.01
 """Part of the best merit that counts as progress: in a basin without a way out there is always a
-little to be gained."""
+little to be gained. While specs are missed the merit is what is still missing, so that the part is
+one of the way to go."""
 
 
 @dataclass(frozen=True, slots=True)
 class Search:
     """How far a search has come (TuRBO-1 with restarts, Eriksson et al., NeurIPS 2019).
 
+    Unlike there, what a lost basin has shown stays in the models, and a box is lost sooner (1/32
+    and not 1/128 of the cube; d/6 blocks and not d/q): a job has some hundred simulations in all.
+
     Attributes:
         length: of the box's sides, in sides of the unit cube.
-        start: place of the first design since the search last started; that of the next design
-            where it is to start now.
+        start: place of the first design since the search last started elsewhere; 0 where it never
+            has.
+        starts: whether it is starting elsewhere now: fewer than a block of designs are there.
     """
 
     length: float
     start: int
+    starts: bool
 
     @classmethod
     def after(cls, merits: Array, d: int) -> Self:
-        """After designs of these merits, oldest first, in `d` variables.
+        """After designs of these merits (`n`), oldest first, in `d` variables.
 
         It follows from the history alone, so that a resumed job finds the same box: the merits are
-        walked through in blocks of five, as rounds simulate them. The length is doubled after three
+        walked through in blocks of five, whatever the rounds are. The length is doubled after three
         better blocks in a row and halved after d/6 that are no better; once the box has come to
         nothing the search starts elsewhere.
         """
@@ -56,7 +62,7 @@ class Search:
                 length, bad = length / 2, 0
             if length < _SMALLEST:
                 length, good, bad, start = _START, 0, 0, place + _BLOCK
-        return cls(length, start)
+        return cls(length, start, start > 0 and len(merits) - start < _BLOCK)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from ado_service.proposers.protocol import History
+from ado_service.proposers.protocol import History, Observation
 from ado_service.proposers.space_filling import SobolProposer
 from ado_service.proposers.surrogate.acquisition import Acquisition
 from ado_service.proposers.surrogate.candidates import candidates, refined
@@ -37,9 +39,11 @@ def test_a_gain_that_is_next_to_nothing_is_no_success() -> None:
 
 def test_a_search_that_comes_to_nothing_starts_elsewhere() -> None:
     stuck = [1.0] + [0.0] * 200
-    starts = {Search.after(np.array(stuck[:n]), 10).start for n in range(len(stuck))}
+    searches = [Search.after(np.array(stuck[:n]), 10) for n in range(len(stuck))]
+    starts = {search.start for search in searches}
     assert len(starts) >= 3
-    assert all(start % 5 == 0 for start in starts)
+    # Whatever the size of a round, as many designs as a block has are looked for elsewhere.
+    assert sum(search.starts for search in searches) == 5 * len(starts - {0})
     (second, *_) = sorted(starts - {0})
     # what is no progress for the whole search is progress for the one that has just started
     rising = [1.0] + [0.0] * (second - 1) + [0.01 * step for step in range(1, 41)]
@@ -116,13 +120,14 @@ def test_a_circuit_that_does_not_work_is_no_better_for_all_that_it_meets() -> No
     assert works > does_not
 
 
-def test_a_search_that_starts_anew_leaves_the_basin_that_it_was_in() -> None:
-    history = started(5)
+@pytest.mark.parametrize("batch", [4, 5])
+def test_a_search_that_starts_anew_leaves_the_basin_that_it_was_in(batch: int) -> None:
+    history = started(6)
     while True:
         known = surrogate(history)
         acquisition = Acquisition(known, Merit.of(known), NONE, np.random.default_rng(1))
-        points = acquisition.best(5)
-        if acquisition.search.start:
+        points = acquisition.best(batch)
+        if acquisition.search.starts:
             break
         for point in points:
             design = known.space.design(point)
@@ -141,6 +146,33 @@ def test_the_posterior_of_a_long_history_rests_on_a_part_of_it() -> None:
     assert len(known.processes[0].X) == 500
     mean, _ = known.marginals(known.X)
     assert np.corrcoef(mean[:, 0], known.Y[:, 0])[0, 1] > 0.99
+
+
+def test_the_best_of_a_long_history_stays_in_the_posterior() -> None:
+    history = empty()
+    good = {
+        spec.metric: spec.threshold * (1.1 if spec.weight > 0 else 0.9) for spec in history.specs
+    }
+    first = history.specs[0].metric
+    for place, proposal in enumerate(SobolProposer().propose(history, 700, 1)):
+        better = good | {first: good[first] * (1 + 0.05 * (place == 400))}
+        history = history.observe(proposal.values, better)
+    known = surrogate(history)
+    best = known.space.features(known.X[[400, 699]])
+    assert len(known.processes[0].X) == 500
+    for row in best:
+        assert np.abs(known.processes[0].X - row).max(axis=1).min() == 0
+
+
+def test_a_design_that_was_stopped_early_is_not_taken_for_feasible() -> None:
+    history = started(8)
+    good = {
+        spec.metric: spec.threshold * (1.1 if spec.weight > 0 else 0.9) for spec in history.specs
+    }
+    values = SobolProposer().propose(history, 1, 9)[0].values
+    stopped = Observation(values, good, judge(good, history.specs, ("hot",)))
+    known = surrogate(replace(history, observations=(*history.observations, stopped)))
+    assert (known.Y[-1] < 0).any()
 
 
 def test_points_are_chosen_apart_from_each_other_and_from_pending_ones() -> None:
