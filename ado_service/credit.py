@@ -127,7 +127,8 @@ def llm_designs(tried: Sequence[Tried], round_number: int, batch: int) -> int:
     if share >= 1:
         return min(int(share + 0.5), max(1, batch // 2))
     wait = min(int(1 / share + 0.5), _LONGEST_WAIT)
-    return int(round_number % wait == 0)
+    last = max((one.round for one in tried if one.proposer == LLM), default=0)
+    return int(round_number - last >= wait)
 
 
 def _of_one(

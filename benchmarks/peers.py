@@ -49,6 +49,8 @@ def main() -> None:
     os.environ["OMP_NUM_THREADS"] = "1"  # of the workers: a fit on one core each
     with tempfile.TemporaryDirectory(prefix="ado-peers-") as scratch:
         found, why = _compare(options, Records(options.runs or Path(scratch)))
+    if not found.circuits:
+        sys.exit(f"no run of {options.ours} on record under {options.runs}; run without --report")
     if options.plots is not None:
         draw(found, options.plots / "peers.svg")
     lines = [*rows(found), *left_out(found, why)]

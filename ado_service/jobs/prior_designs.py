@@ -16,12 +16,14 @@ from simulators.result import FailureKind, SimulationResult
 def read_prior(
     store: Store, circuit: Circuit, specs: Sequence[Spec], job_id: str
 ) -> tuple[Observation, ...]:
-    """The designs that a job starts from, judged anew by its specs.
+    """The designs that a job starts from, judged anew by its specs, the best first.
 
     A corner of the circuit in which a design was not simulated counts as skipped: the design is
     then not feasible.
     """
-    return tuple(_judged(one, circuit, specs) for one in store.priors.of_job(job_id))
+    found = [_judged(one, circuit, specs) for one in store.priors.of_job(job_id)]
+    # Sorting is stable: what is equal keeps the order in which it was chosen.
+    return tuple(sorted(found, key=lambda one: one.verdict.rank, reverse=True))
 
 
 def _judged(design: DesignRecord, circuit: Circuit, specs: Sequence[Spec]) -> Observation:

@@ -62,7 +62,11 @@ def _prior(
     store: Store, circuit: Circuit, config: JobConfig, replayed: JobRecord | None
 ) -> list[int]:
     """What a warm start begins from; what the replayed job did, where that had the same one."""
-    if replayed is not None and replayed.config.warm_start == config.warm_start:
+    if (
+        replayed is not None
+        and replayed.config.warm_start == config.warm_start
+        and replayed.circuit_hash == circuit.content_hash
+    ):
         return store.priors.chosen(replayed.id)
     return choose_prior(store, circuit, config)
 

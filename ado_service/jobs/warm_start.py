@@ -16,8 +16,8 @@ from circuits.definition import Circuit
 from circuits.fom import judge
 from circuits.spec import Spec
 
-MOST = 500
-"""Designs that a job starts from at most."""
+MOST = 100
+"""Designs that a job starts from at most: as many as a model takes beside the job's own."""
 _BEST = MOST // 2
 """How many of them are the best; the others are spread, to say where it is not worth looking."""
 _READ = 5_000

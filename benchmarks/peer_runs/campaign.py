@@ -72,17 +72,21 @@ class Campaign:
         """Remove the records of these circuits and methods."""
         for circuit in self.circuits:
             for method in self.methods:
-                records.compact(circuit, method, [])
+                records.forget(circuit, method)
 
     def tidy(self, records: Records) -> None:
-        """Remove records that no longer stand."""
+        """Remove what other code made; runs of other budgets stay."""
         for circuit in self.circuits:
             for method in self.methods:
-                records.compact(circuit, method, self._valid(records, circuit, method))
+                records.tidy(circuit, method, _key(circuit, method))
 
     def _valid(self, records: Records, circuit: str, method: str) -> list[Record]:
-        key = fingerprint(METHODS[method], Task(load_circuit(circuit), 0))
+        key = _key(circuit, method)
         return records.valid(circuit, method, key, self.budget, full=self.full)
+
+
+def _key(circuit: str, method: str) -> str:
+    return fingerprint(METHODS[method], Task(load_circuit(circuit), 0))
 
 
 def run_missing(campaign: Campaign, records: Records, workers: int) -> None:

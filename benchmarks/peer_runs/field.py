@@ -46,6 +46,12 @@ class Field:
         seeds = sorted(set(ours) & set(theirs))
         return [ours[seed] for seed in seeds], [theirs[seed] for seed in seeds]
 
+    def all_paired(self, circuit: str, peer: str) -> tuple[list[Record], list[Record]]:
+        """As `paired`; over all circuits, one after the other, where `circuit` is `all`."""
+        names = self.circuits if circuit == "all" else [circuit]
+        pairs = [self.paired(name, peer) for name in names]
+        return [run for mine, _ in pairs for run in mine], [run for _, its in pairs for run in its]
+
     def runs(self, circuit: str, method: str) -> Runs:
         """Of a method on a circuit, or on all where `circuit` is `all`."""
         if circuit != "all":

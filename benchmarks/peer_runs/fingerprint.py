@@ -6,11 +6,14 @@ import ast
 import hashlib
 import json
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from benchmarks.peer_methods.protocol import Task
 from benchmarks.peer_methods.registry import Entry
+from benchmarks.peer_runs.contest import initial_points
 from circuits.definition import Circuit
+from circuits.fom import judge
 
 ROOT = Path(__file__).parents[2]
 _PROSE = {"title", "about", "source", "design_principles"}
@@ -19,17 +22,26 @@ _HARNESS = ("benchmarks.peer_methods.protocol", "benchmarks.peer_runs.contest")
 
 
 def fingerprint(entry: Entry, task: Task) -> str:
-    """Of the circuit, the method's versions and code, the harness, and the batches.
+    """Of the circuit, the method's versions and code, the harness, the start and the verdict.
 
-    Another version of ngspice or of the FOM's code is not in it: start afresh then.
+    Where runs start and how a design is judged count by what comes out, not by their code. Another
+    version of ngspice is not in it: start afresh then.
     """
     parts = {
         "circuit": circuit_hash(task.circuit),
         "versions": entry.versions(),
         "sources": source_hash([*entry.sources, *_HARNESS]),
         "batches": [task.initial, task.batch],
+        "start": initial_points(replace(task, seed=1)),
+        "fom": [_fom(task, factor) for factor in (0.8, 1.0, 1.25)],
     }
     return _hash(json.dumps(parts, sort_keys=True))
+
+
+def _fom(task: Task, factor: float) -> float:
+    """The FOM of a design all of whose metrics are so many times their thresholds."""
+    metrics = {spec.metric: spec.threshold * factor for spec in task.specs}
+    return judge(metrics, task.specs).fom
 
 
 def circuit_hash(circuit: Circuit) -> str:

@@ -70,9 +70,16 @@ def rounds(count: int, llm: int, gains: str, batch: int = 5) -> list[Tried]:
 
 
 def asked(tried: list[Tried], batch: int = 5) -> list[int]:
-    """Designs of the LLM in the sixteen rounds to come, were they to tell nothing new."""
+    """Designs of the LLM in the sixteen rounds to come, in which nobody finds anything better."""
+    tried, shares = list(tried), list[int]()
     first = max((one.round for one in tried), default=0) + 1
-    return [llm_designs(tried, first + step, batch) for step in range(16)]
+    for number in range(first, first + 16):
+        shares.append(llm_designs(tried, number, batch))
+        names = ["llm"] * shares[-1] + ["gp"] * (batch - shares[-1])
+        tried += [
+            Tried(len(tried) + n, number, name, (False, -9.0)) for n, name in enumerate(names)
+        ]
+    return shares
 
 
 def test_without_evidence_the_share_is_that_of_the_paper() -> None:
@@ -122,6 +129,6 @@ def test_the_share_keeps_to_its_limits(
 ) -> None:
     tried = record(*(designs[at : at + size] for at in range(0, len(designs), size)))
     after = max((one.round for one in tried), default=0) + 1
-    shares = [llm_designs(tried, after + step, batch) for step in range(8)]
+    shares = [llm_designs(tried, after + step, batch) for step in range(9)]
     assert all(0 <= share <= max(1, batch // 2) for share in shares)
     assert any(shares)

@@ -10,7 +10,9 @@ from typing import Any
 
 import pytest
 
+from benchmarks import calibration
 from benchmarks.report import Row, ratio_row
+from circuits.loader import library_names
 
 FIELDS = set(Row.__dataclass_fields__)
 
@@ -55,21 +57,6 @@ def test_simulation(tmp_path: Path) -> None:
     assert all(rows[name]["holds"] for name in exact)
 
 
-def test_paper() -> None:
-    found = run(
-        "benchmarks.paper", "--methods", "gp-bo,random", "--seeds", "2", "--budget", "10",
-        "--circuits", "two_stage_amplifier",
-    )  # fmt: skip
-    rows = check(
-        found,
-        {f"{kind}/two_stage_amplifier/{method}"
-         for kind in ("fom", "specs-missed") for method in ("gp-bo", "random")},
-    )  # fmt: skip
-    assert rows["fom/two_stage_amplifier/gp-bo"]["peer_name"] == "random"
-    # Matched starts and one budget: the first five designs are the same, the best can only grow.
-    assert rows["fom/two_stage_amplifier/random"]["n"] == 2
-
-
 def test_an_unknown_method_is_refused() -> None:
     done = subprocess.run(
         [sys.executable, "-m", "benchmarks.paper", "--methods", "magic"],
@@ -104,3 +91,14 @@ def test_warm_start() -> None:
         assert len(row["detail"]["earlier"]) == row["n"] == 1
         assert 1 <= row["ours"] <= 30
         assert row["ratio"] == row["peer"] / row["ours"]
+
+
+def test_calibration_has_every_circuit_of_the_library() -> None:
+    assert set(calibration.CIRCUITS) == set(library_names())
+    rows = check(
+        run("benchmarks.calibration", "--quick", "--circuits", "hysteresis_comparator"),
+        {"random-feasible/hysteresis_comparator"},
+    )
+    [row] = rows.values()
+    assert sum(row["detail"]["designs_by_specs_met"].values()) == row["n"] == 256
+    assert row["holds"] is (row["ours"] <= row["peer"])

@@ -108,6 +108,18 @@ def test_a_line_that_a_kill_cut_off_is_no_record(tmp_path: Path) -> None:
     file = tmp_path / "toy" / "random.jsonl"
     file.write_text(file.read_text() + file.read_text()[:40])
     assert records.all("toy", "random") == [RECORD]
+    records.add(replace(RECORD, seed=2))
+    assert records.all("toy", "random") == [RECORD, replace(RECORD, seed=2)]
+
+
+def test_a_run_of_another_budget_replaces_nothing(tmp_path: Path) -> None:
+    records = Records(tmp_path)
+    for record in (RECORD, replace(RECORD, budget=50), replace(RECORD, seed=2, fingerprint="old")):
+        records.add(record)
+    records.tidy("toy", "random", RECORD.fingerprint)
+    assert records.all("toy", "random") == [replace(RECORD, budget=50), RECORD]
+    [standing] = records.valid("toy", "random", RECORD.fingerprint, RECORD.budget, full=False)
+    assert standing == RECORD
 
 
 @pytest.mark.parametrize(

@@ -187,6 +187,24 @@ def test_a_replay_starts_from_the_same_designs_though_more_are_on_record(
     assert len(more) == 9
 
 
+def test_a_replay_on_another_version_chooses_anew(store: Store, settings: Settings) -> None:
+    filled(store, 9)
+    first, _ = started(store, settings, warm_start=["amplifier"])
+    store.jobs.set_wanted_state(first.id, WantedState.CANCEL)
+    narrow = changed(variables=[Variable(name="w", unit="m", low=1e-6, high=4e-6).model_dump()])
+    _, fitting = started(store, settings, narrow, warm_start=["amplifier"], replay=first.id)
+    assert 0 < len(fitting) < 9
+    assert all(one.values["w"] <= 4e-6 for one in fitting)
+
+
+def test_the_best_in_the_corners_of_the_job_come_first(store: Store, settings: Settings) -> None:
+    job, _ = started(store, settings, warm_start=[filled(store)])
+    frugal = read_prior(store, circuit(), (POWER,), job.id)
+    ranks = [one.verdict.rank for one in frugal]
+    assert ranks == sorted(ranks, reverse=True)
+    assert ranks[0] > ranks[-1]
+
+
 def test_a_job_without_designs_is_refused(store: Store, settings: Settings) -> None:
     lease = claimed(store)
     store.designs.add_pending(lease, [proposed(0)])
