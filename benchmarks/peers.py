@@ -4,7 +4,9 @@ Every method runs on every library circuit from the same initial designs, in the
 the same budget, over the same seeds; each with the settings it comes with. A run ends with the
 first design that meets all specs (`--full`: goes on, for the best FOM at the whole budget), and
 one that never gets there counts as its whole budget. Methods that know no constraints maximise
-the figure of merit, penalties included. A repeated design counts as a simulation again.
+the figure of merit, penalties included. Every design is simulated in all corners and testbenches
+(gating `none`): peers would not know what to do with the half of one. A repeated design counts as
+a simulation again.
 
 `sims-to-specs/CIRCUIT/PEER`, `sims-to-specs/all/PEER`: medians over seeds, `all` over the runs of
 all circuits; bounds are 95% bootstrap intervals of the ratio. `sims-to-specs/circuits-won`: share

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from statistics import median
 
 from ado_service.proposers.protocol import Observation, measured
+from ado_service.proposers.surrogate.slack import LINEAR_UNITS
+from circuits.definition import Circuit, Metric
 from circuits.objective import Objective
 from circuits.spec import Direction, Spec
 
@@ -62,11 +64,12 @@ class Outcome:
 
 
 def outcomes_of(
-    objective: Objective, specs: Sequence[Spec], seen: Sequence[Observation]
+    circuit: Circuit, objective: Objective, specs: Sequence[Spec], seen: Sequence[Observation]
 ) -> list[Outcome]:
     """The metrics to be modelled: those of the objective in its order, then those of specs.
 
     Args:
+        circuit: has the metrics' units.
         objective: every direction filled in.
         specs: become thresholds.
         seen: designs, from whose metrics follow scale and floor; each metric measured once at
@@ -77,7 +80,7 @@ def outcomes_of(
     for spec in specs:
         wanted.setdefault(spec.metric, _side(spec))
     return [
-        _outcome(metric, sign, by_metric.get(metric), measured(seen, metric))
+        _outcome(circuit.metric(metric), sign, by_metric.get(metric), measured(seen, metric))
         for metric, sign in wanted.items()
     ]
 
@@ -86,9 +89,11 @@ def _side(spec: Spec) -> float:
     return 1.0 if spec.direction is Direction.ABOVE else -1.0
 
 
-def _outcome(metric: str, sign: float, spec: Spec | None, values: Sequence[float]) -> Outcome:
+def _outcome(found: Metric, sign: float, spec: Spec | None, values: Sequence[float]) -> Outcome:
+    metric = found.name
     all_values = [*values, *([] if spec is None else [spec.threshold])]
-    log = min(all_values) > 0 and max(all_values) > _DECADE * min(all_values)
+    wide = min(all_values) > 0 and max(all_values) > _DECADE * min(all_values)
+    log = wide and found.unit not in LINEAR_UNITS
     bare = Outcome(metric, sign, log)
     turned = [bare.bare(value) for value in values]
     if spec is None:

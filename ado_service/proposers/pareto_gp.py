@@ -90,7 +90,7 @@ def _candidates(history: History, n: int, seed: int) -> torch.Tensor:
     """`n x d` points of the unit cube that maximise the acquisition jointly."""
     own = _modelled(history.observations)
     everything = [*own, *known_before(history, _BEST)]
-    outcomes = outcomes_of(history.objective, history.specs, everything)
+    outcomes = outcomes_of(history.circuit, history.objective, history.specs, everything)
     aims = len(history.objective.aims)
     acquisition = qLogNoisyExpectedHypervolumeImprovement(
         _model(

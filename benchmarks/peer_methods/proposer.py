@@ -12,7 +12,8 @@ from benchmarks.peer_methods.protocol import Point, Task, Trial
 class ProposerMethod:
     """A proposer with the history and the seeds that a job's loop would give it.
 
-    A run is therefore the job `gp-bo` of the same seed with a random start, design by design.
+    A run is therefore the job `gp-bo` of the same seed with a random start and gating `none`,
+    design by design.
     """
 
     def __init__(self, task: Task, proposer: Proposer) -> None:

@@ -1,8 +1,8 @@
 """An exact Gaussian process in float64, small enough to be fitted many times a second.
 
 BoTorch's SingleTaskGP fits the same model; on the hundreds of points of a sizing job most of its
-time is that of autograd and not of algebra. With the gradient written out a fit takes a tenth of
-it (docs/benchmarks), which is what keeps a proposal small beside a simulation.
+time is that of autograd and not of algebra. Here the gradient is written out, which keeps a
+proposal small beside a simulation (`proposer-seconds` of benchmarks/peers.py).
 """
 
 from __future__ import annotations

@@ -14,7 +14,8 @@ from circuits.spec import Direction, Spec
 
 Array = NDArray[np.float64]
 
-_LINEAR_UNITS = frozenset({"dB", "deg"})
+LINEAR_UNITS = frozenset({"dB", "deg"})
+"""Units of metrics that are never taken in the logarithm: they are logarithms, or angles."""
 _LEAST = 1e-4
 """Part of the threshold below which a positive metric counts as this part."""
 _OCTAVE = math.log(2.0)
@@ -44,7 +45,7 @@ class SlackScale:
     def of(cls, spec: Spec, unit: str, seen: Iterable[float]) -> Self:
         """The scale for a spec on a metric in `unit`, of which these values have been seen."""
         positive = spec.threshold > 0 and all(value >= 0 for value in seen)
-        return cls(spec, positive and unit not in _LINEAR_UNITS)
+        return cls(spec, positive and unit not in LINEAR_UNITS)
 
     def slack(self, value: float) -> float:
         """Slack of a metric's value (metric's unit)."""

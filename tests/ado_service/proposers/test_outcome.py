@@ -33,8 +33,16 @@ SPREAD = seen(
 
 
 def outcomes(objective: str) -> dict[str, Outcome]:
-    found = outcomes_of(Objective.parse(objective), SPECS, SPREAD)
+    found = outcomes_of(CIRCUIT, Objective.parse(objective), SPECS, SPREAD)
     return {one.metric: one for one in found}
+
+
+def test_decibels_are_never_taken_in_the_logarithm() -> None:
+    wide = seen({"gain": 2.0, "gbw": 1e5, "power": 1e-5}, {"gain": 70.0, "gbw": 1e7, "power": 1e-5})
+    objective = Objective.parse("pareto:gain+,gbw+")
+    gain, gbw, *_ = outcomes_of(CIRCUIT, objective, SPECS, wide)
+    assert not gain.log
+    assert gbw.log
 
 
 def test_the_objective_comes_first_then_the_other_specs() -> None:
@@ -66,7 +74,7 @@ def test_no_floor_is_below_the_worst_that_was_seen() -> None:
 
 
 def test_a_metric_without_a_spec_is_cut_off_below_its_median() -> None:
-    found = outcomes_of(Objective.parse("pareto:gain+,power-"), SPECS[1:], SPREAD)
+    found = outcomes_of(CIRCUIT, Objective.parse("pareto:gain+,power-"), SPECS[1:], SPREAD)
     assert (found[0].metric, found[0].threshold) == ("gain", None)
     assert found[0].floor == 50 - (70 - 50)
 
@@ -83,6 +91,7 @@ def test_hypervolume_begins_at_the_worst_that_the_spec_allows_or_was_seen() -> N
     assert found["power"].reference == -3e-5
     assert outcomes("pareto:gain-,power-")["gain"].reference == -70
     loose = outcomes_of(
+        CIRCUIT,
         Objective.parse("pareto:power-,gbw+"),
         [SPECS[2].model_copy(update={"threshold": 4e-4, "penalty": -99.0})],
         SPREAD,
@@ -93,5 +102,5 @@ def test_hypervolume_begins_at_the_worst_that_the_spec_allows_or_was_seen() -> N
 
 def test_one_value_everywhere_is_no_trouble() -> None:
     same = replace(SPREAD[0])
-    found = outcomes_of(Objective.parse("pareto:gain+,power-"), (), [same, same])
+    found = outcomes_of(CIRCUIT, Objective.parse("pareto:gain+,power-"), (), [same, same])
     assert [one.value(same.metrics) for one in found] == [70, -1e-5]

@@ -49,6 +49,6 @@ def test_only_positive_quantities_are_taken_in_the_logarithm() -> None:
     assert not SlackScale.of(ZERO, "V", []).log
 
 
-def test_nothing_measured_is_infinitely_bad() -> None:
+def test_nothing_is_infinitely_bad() -> None:
     scale = SlackScale.of(ABOVE, "Hz", [])
     assert -20 < scale.slack(0.0) < -1
