@@ -9,7 +9,8 @@ from circuits.definition import Circuit
 from circuits.spec import Spec
 from circuits.units import format_quantity, show_quantity
 
-_METRIC_DIGITS = 5
+_DIGITS = 5
+"""Significant digits of sizes and metrics: what is beyond tells a reader nothing, and costs."""
 NOT_MEASURED = "could not be measured"
 """What is said of a metric without a value."""
 
@@ -31,9 +32,9 @@ class Demonstration:
     failure: str | None = None
 
     def parameter_lines(self, circuit: Circuit) -> list[str]:
-        """`name = value` with an SI prefix and every digit, in the circuit's order."""
+        """`name = value` with an SI prefix, in the circuit's order."""
         return [
-            f"{variable.name} = {format_quantity(self.values[variable.name], variable.unit)}"
+            f"{variable.name} = {_size(self.values[variable.name], variable.unit)}"
             for variable in circuit.variables
             if variable.name in self.values
         ]
@@ -62,9 +63,13 @@ class Demonstration:
         ]
 
 
+def _size(value: float, unit: str) -> str:
+    return format_quantity(float(f"{value:.{_DIGITS}g}"), unit)
+
+
 def show_metric(value: float | None, unit: str) -> str:
     """A metric's value for a reader, or that there is none."""
-    return NOT_MEASURED if value is None else show_quantity(value, unit, _METRIC_DIGITS)
+    return NOT_MEASURED if value is None else show_quantity(value, unit, _DIGITS)
 
 
 def show_spec(spec: Spec, circuit: Circuit) -> str:
