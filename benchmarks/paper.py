@@ -1,175 +1,222 @@
-"""The paper's comparison on our two circuits: best FOM and specs missed at one budget.
+"""The paper's tables on our two circuits: GP-BO, LLM agent and ADO-LLM, at equal simulations.
 
-Every method runs on the same seeds. A row's peer is the first method named after ours; `fom/...`
-compares medians of the best FOM by their difference to the worst FOM there is (all specs missed),
-so that the ratio is of gains, not of numbers around zero.
+Each arm is a job of the service with the objective `fom`: 5 initial designs and 20 rounds of 5
+(`gp-bo-405`: 80 rounds). Arms that ask a model run with `--llm PROFILE`, one of the service's
+settings, and are left out without. Runs are kept in the design database `--database`, every LLM
+turn with them, and not run again: an interrupted benchmark goes on where it stopped. After a
+change of code name another database (rows say `other_code` where one is mixed). `--replay` asks
+no model: recorded runs are run again from their transcripts, and must give the same designs.
+
+Arms of a seed that start at random start from the same five designs. Those that start with the LLM
+have the same five of `zero-shot`, of which every such job gets the turns: at a temperature above 0
+each would otherwise get others. What these turns cost counts in each.
+
+`fom/CIRCUIT/ARM`: median of the best FOM; its detail has quartiles, simulations to all specs, who
+proposed what, LLM usage, and the paper's own figure, which is of another process.
+`specs-missed/CIRCUIT/ARM`: of the best design. Then one arm against another, the ratio being that
+of the gains over the worst FOM there is (all specs missed), with its 95% bootstrap interval over
+the seeds that both have: `methods/...` the paper's table, in which ADO-LLM starts with the LLM and
+GP-BO at random; `matched/...` the same from like starts; `start/...` LLM against random start;
+`demonstrations/...` top 5, random 5 and none; `ours/...` a GP per metric against the paper's GP on
+the FOM, with and without the LLM; `baseline/...` GP-BO against random search. Over both circuits,
+`start/llm-vs-random` (of GP-BO), `demonstrations/top-vs-random` and `demonstrations/top-vs-none`
+(of ADO-LLM) count the pairs of runs that one or the other wins.
 """
 
 from __future__ import annotations
 
 import argparse
+import multiprocessing
+import os
+import signal
+import sys
+import tempfile
 import time
-from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
-from multiprocessing import get_context
-from statistics import median, quantiles
+from collections.abc import Iterator
+from concurrent.futures import Executor, ProcessPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
 
-from benchmarks.report import Row, parser, report
-from circuits.loader import load_circuit
+from ado_service.commands.console import log_to_stderr
+from ado_service.llm.profile import LLMProfile, MissingKeyError
+from ado_service.settings import SettingsError, load_settings
+from ado_service.store.errors import StoreError
+from ado_service.store.store import Store
+from benchmarks.paper_runs.arms import ARMS, FULL_BUDGET, INITIAL, ZERO_SHOT
+from benchmarks.paper_runs.campaign import Campaign
+from benchmarks.paper_runs.on_record import OnRecord
+from benchmarks.paper_runs.replays import Replay, compare, replays_of
+from benchmarks.paper_runs.rows import Field, left_out, rows
+from benchmarks.paper_runs.run import Interrupted, RunFailedError, set_up_process
+from benchmarks.paper_runs.transcripts import write_transcripts
+from benchmarks.paper_runs.work import Work
+from benchmarks.report import parser, report
+from circuits.loader import library_names
 
-METHODS = ("gp-bo", "random")
 CIRCUITS = ("two_stage_amplifier", "hysteresis_comparator")
-
-
-@dataclass(frozen=True, slots=True)
-class Run:
-    """One job of the comparison."""
-
-    circuit: str
-    method: str
-    seed: int
-    best_fom: float
-    specs_missed: int
-    first_feasible: int | None
-    seconds: float
-    propose_seconds: float
+_DATABASE = Path("paper.db")
+_QUICK_BUDGET = 8
+_NO_PROFILE = (
+    "asks a model: name one of the service's LLM profiles with --llm PROFILE "
+    "(docs/llm.md says how to write one)"
+)
+_NOT_RECORDED = (
+    "not on record: run it without --replay and --report, and with --llm PROFILE if it asks a model"
+)
 
 
 def main() -> None:
-    """Run every method on every circuit and seed; print medians, spread and ratios."""
-    options = _options()
+    """Run what is not on record, then print rows from all that is."""
     started = time.monotonic()
-    methods = options.methods.split(",")
-    seeds = range(1, (2 if options.quick else options.seeds) + 1)
-    budget = 20 if options.quick else options.budget
-    jobs = [(c, m, s, budget) for c in options.circuits.split(",") for m in methods for s in seeds]
-    # Processes, not threads: a fit on one core must not wait for another's lock.
-    with ProcessPoolExecutor(options.workers, mp_context=get_context("spawn")) as pool:
-        runs = list(pool.map(_run, *zip(*jobs, strict=True)))
-    rows = [
-        row
+    options, profile = _options()
+    os.environ["OMP_NUM_THREADS"] = "1"  # of the processes: a fit on one core each
+    log_to_stderr()
+    try:
+        with tempfile.TemporaryDirectory(prefix="ado-paper-") as scratch:
+            file: Path = options.database or Path(scratch) / _DATABASE
+            found = _compare(options, profile, f"sqlite:///{file.absolute()}")
+    except (Interrupted, KeyboardInterrupt):
+        kept = "the same command goes on" if options.database else "with --database it would go on"
+        print(f"interrupted; {kept}", file=sys.stderr)
+        sys.exit(130)
+    except (RunFailedError, StoreError) as error:
+        sys.exit(f"error: {error}")
+    report([*rows(found), *left_out(_missing(options, found))], options, started)
+    if any(one.first_difference is not None for one in found.replays):
+        sys.exit("error: a replay gave other designs than its record; see `replayed` in the rows")
+
+
+def _compare(options: argparse.Namespace, profile: LLMProfile | None, url: str) -> Field:
+    """All runs that are asked for, on record when it returns; and their replays."""
+    campaign = Campaign(
+        circuits=tuple(options.circuits.split(",")),
+        arms=_arms(options),
+        seeds=tuple(range(1, options.seeds + 1)),
+        budget=options.budget,
+        profile=options.llm,
+        model=None if profile is None else profile.model,
+    )
+    replays: list[Replay] = []
+    with Store.open(url) as store:
+        if not options.report:
+            with _pool(options.workers) as pool:
+                replays = _run(
+                    campaign, Work(store, url, pool, options.workers), replay=options.replay
+                )
+        results = campaign.results(store)
+        if options.transcripts is not None:
+            write_transcripts(store, results, options.transcripts)
+    return Field(results, replays, "" if profile is None else profile.currency)
+
+
+def _run(campaign: Campaign, work: Work, *, replay: bool) -> list[Replay]:
+    """Run what is missing; instead of asking a model, replay what is recorded if that is asked."""
+    if not replay:
+        work.run_missing(campaign)
+        return []
+    asking = campaign.of([name for name in campaign.arms if ARMS[name].needs_llm])
+    work.run_missing(campaign.of([name for name in campaign.arms if name not in asking.arms]))
+    replays = replays_of(asking, OnRecord.read(work.store))
+    work.run(replays)
+    return compare(work.store, replays)
+
+
+@contextmanager
+def _pool(workers: int) -> Iterator[Executor]:
+    """Processes that hand their jobs back when this one is interrupted.
+
+    Processes, not threads: a fit on one core must not wait for another's lock.
+    """
+    context = multiprocessing.get_context("spawn")
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    pool = ProcessPoolExecutor(workers, context, initializer=set_up_process)
+    try:
+        yield pool
+    except BaseException:
+        for child in multiprocessing.active_children():
+            child.terminate()
+        raise
+    finally:
+        pool.shutdown()
+
+
+def _arms(options: argparse.Namespace) -> tuple[str, ...]:
+    """The arms that can run, in the order of their rows; with an LLM start, its source too."""
+    asks = options.llm is not None or options.replay or options.report
+    able = {name for name in options.methods.split(",") if asks or not ARMS[name].needs_llm}
+    if any(ARMS[name].starts_with_llm for name in able):
+        able.add(ZERO_SHOT)
+    return tuple(name for name in ARMS if name in able)
+
+
+def _missing(options: argparse.Namespace, found: Field) -> dict[tuple[str, str], str]:
+    """Arms that were asked for and have no run on a circuit, and why."""
+    here = set(_arms(options))
+    return {
+        (circuit, arm): _NOT_RECORDED if arm in here else _NO_PROFILE
         for circuit in options.circuits.split(",")
-        for row in _rows(circuit, methods, [run for run in runs if run.circuit == circuit])
-    ]
-    report(rows, options, started)
+        for arm in options.methods.split(",")
+        if not found.of(circuit, arm)
+    }
 
 
-def _options() -> argparse.Namespace:
+def _options() -> tuple[argparse.Namespace, LLMProfile | None]:
+    """The options, and the LLM profile that they name."""
     found = parser(__doc__ or "")
-    found.add_argument("--methods", default="gp-bo,random", help=f"of {', '.join(METHODS)}")
-    found.add_argument("--circuits", default=",".join(CIRCUITS))
-    found.add_argument("--seeds", type=int, default=10)
-    found.add_argument("--budget", type=int, default=105)
+    found.add_argument("--methods", default=",".join(ARMS), help="arms, separated by commas")
+    found.add_argument("--circuits", help="separated by commas")
+    found.add_argument("--seeds", type=int, help="how many, from 1; 10")
+    found.add_argument("--budget", type=int, help="simulations of a run, at least 6; 105")
     found.add_argument("--workers", type=int, default=2, help="jobs at one time")
+    found.add_argument("--llm", metavar="PROFILE", help="LLM profile of the settings")
+    found.add_argument("--database", type=Path, help=f"SQLite file of all runs; {_DATABASE}")
+    found.add_argument("--transcripts", type=Path, metavar="FOLDER", help="write LLM turns there")
+    found.add_argument("--replay", action="store_true", help="ask no model, replay recorded runs")
+    found.add_argument("--report", action="store_true", help="run nothing, print what is on record")
     options = found.parse_args()
-    unknown = set(options.methods.split(",")) - set(METHODS)
-    if unknown:
-        found.error(f"unknown method {', '.join(sorted(unknown))}; known: {', '.join(METHODS)}")
-    return options
+    _fill_in(options)
+    _check(found, options)
+    return options, _profile(found, options)
 
 
-def _run(circuit_name: str, method: str, seed: int, budget: int) -> Run:
-    """One job in a process of its own, one simulator host, matched random starts."""
-    from ado_service.job_config import JobConfig, Method, Start
-    from ado_service.ledger import MemoryLedger
-    from ado_service.loop import Loop
-    from ado_service.proposers.gp import GPProposer
-    from ado_service.stages import Stages
-    from circuits.objective import Mode, Objective
-    from simulators.ngspice.simulator import NgspiceSimulator
-
-    circuit = load_circuit(circuit_name)
-    config = JobConfig(
-        objective=Objective(Mode.FOM),
-        budget=budget,
-        seed=seed,
-        method=Method(method),
-        start=Start.RANDOM,
-    )
-    started = time.monotonic()
-    ledger = MemoryLedger()
-    with NgspiceSimulator(circuit, processes=1) as simulator:
-        stages = Stages(config, GPProposer(), None)
-        history = Loop(circuit, config, circuit.specs(), stages, simulator, ledger).run()
-    best = history.best
-    assert best is not None
-    feasible = [n for n, seen in enumerate(history.observations, 1) if seen.verdict.feasible]
-    return Run(
-        circuit=circuit_name,
-        method=method,
-        seed=seed,
-        best_fom=best.verdict.fom,
-        specs_missed=best.verdict.specs_total - best.verdict.specs_met,
-        first_feasible=feasible[0] if feasible else None,
-        seconds=time.monotonic() - started,
-        propose_seconds=sum(data["propose_seconds"] for _, data in ledger.events),
-    )
+def _fill_in(options: argparse.Namespace) -> None:
+    """Defaults; a quick comparison leaves no trace unless it is told where."""
+    quick = options.quick
+    options.circuits = options.circuits or (CIRCUITS[0] if quick else ",".join(CIRCUITS))
+    options.seeds = options.seeds or (2 if quick else 10)
+    options.budget = options.budget or (_QUICK_BUDGET if quick else FULL_BUDGET)
+    if not quick:
+        options.database = options.database or _DATABASE
 
 
-def _rows(circuit: str, methods: list[str], runs: list[Run]) -> list[Row]:
-    rows = []
-    by_method = {name: [run for run in runs if run.method == name] for name in methods}
-    for place, name in enumerate(methods):
-        peer = methods[place + 1] if place + 1 < len(methods) else None
-        rows.append(_fom_row(circuit, name, peer, by_method))
-        rows.append(_missed_row(circuit, name, peer, by_method))
-    return rows
+def _check(found: argparse.ArgumentParser, options: argparse.Namespace) -> None:
+    for what, known in (("methods", set(ARMS)), ("circuits", set(library_names()))):
+        unknown = sorted(set(getattr(options, what).split(",")) - known)
+        if unknown:
+            listed = ", ".join(sorted(known))
+            found.error(f"unknown {what}: {', '.join(unknown)}; known: {listed}")
+    if options.workers < 1 or options.seeds < 1:
+        found.error("--workers and --seeds are at least 1")
+    if options.budget <= INITIAL:
+        found.error(f"--budget {options.budget} leaves no round after {INITIAL} initial designs")
+    if (options.replay or options.report) and not (options.database and options.database.is_file()):
+        found.error("--replay and --report need the --database that the runs were recorded in")
 
 
-def _fom_row(circuit: str, name: str, peer: str | None, by_method: dict[str, list[Run]]) -> Row:
-    ours = [run.best_fom for run in by_method[name]]
-    worst = sum(spec.penalty for spec in load_circuit(circuit).specs())
-    theirs = [run.best_fom for run in by_method[peer]] if peer else []
-    ratios = [
-        (a - worst) / (b - worst) for a, b in zip(ours, theirs, strict=bool(theirs)) if b > worst
-    ]
-    return Row(
-        name=f"fom/{circuit}/{name}",
-        ours=median(ours),
-        peer=median(theirs) if theirs else None,
-        peer_name=peer or "",
-        unit="FOM",
-        ratio=(median(ours) - worst) / (median(theirs) - worst) if theirs else None,
-        goal=1.0 if theirs else None,
-        holds=median(ours) > median(theirs) if theirs else None,
-        n=len(ours),
-        low=min(ratios, default=None),
-        high=max(ratios, default=None),
-        detail={
-            "fom": _spread(ours),
-            "worst_fom": worst,
-            "best_by_seed": [round(value, 3) for value in ours],
-            "feasible_seeds": sum(run.first_feasible is not None for run in by_method[name]),
-            "first_feasible": [run.first_feasible for run in by_method[name]],
-            "propose_seconds": round(median(run.propose_seconds for run in by_method[name]), 2),
-        },
-    )
-
-
-def _missed_row(circuit: str, name: str, peer: str | None, by_method: dict[str, list[Run]]) -> Row:
-    ours = [run.specs_missed for run in by_method[name]]
-    theirs = [run.specs_missed for run in by_method[peer]] if peer else []
-    return Row(
-        name=f"specs-missed/{circuit}/{name}",
-        ours=median(ours),
-        peer=median(theirs) if theirs else None,
-        peer_name=peer or "",
-        unit="specs",
-        ratio=None,  # counts of nought to five have none that means anything
-        goal=None,
-        holds=None,
-        n=len(ours),
-        low=None,
-        high=None,
-        detail={"by_seed": ours},
-    )
-
-
-def _spread(values: list[float]) -> dict[str, float]:
-    if len(values) < 2:
-        return {"median": values[0]}
-    low, middle, high = quantiles(values, n=4, method="inclusive")
-    return {"q1": round(low, 3), "median": round(middle, 3), "q3": round(high, 3)}
+def _profile(found: argparse.ArgumentParser, options: argparse.Namespace) -> LLMProfile | None:
+    """The profile that is asked, its key at hand; for recorded runs only if it is configured."""
+    try:
+        profiles = load_settings().llm_profiles
+        profile = None if options.llm is None else profiles.get(options.llm)
+        if options.llm is None or options.replay or options.report:
+            return profile
+        if profile is None:
+            known = ", ".join(sorted(profiles)) or "none is configured"
+            found.error(f"no LLM profile {options.llm!r}; known are: {known} (docs/llm.md)")
+        profile.key()
+    except (SettingsError, MissingKeyError) as error:
+        found.error(str(error))
+    return profile
 
 
 if __name__ == "__main__":
