@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from functools import partial
 from importlib.metadata import version
@@ -11,12 +11,14 @@ from fastapi import FastAPI
 from fastapi.concurrency import contextmanager_in_threadpool
 
 from ado_service.api import (
+    chat_completions,
     circuits,
     designs,
     errors,
     events,
     health,
     jobs,
+    models,
     pareto,
     transcripts,
     uploads,
@@ -26,6 +28,7 @@ from ado_service.api.body_limit import BodyLimit
 from ado_service.api.last_resort import LastResort
 from ado_service.api.openapi import describe
 from ado_service.api.service import running
+from ado_service.local_llm.hosted_models import EngineFactory
 from ado_service.settings import Settings
 
 _ROUTERS = (
@@ -36,11 +39,18 @@ _ROUTERS = (
     transcripts.routes,
     designs.routes,
     pareto.routes,
+    models.routes,
+    chat_completions.routes,
     health.routes,
 )
 
 
-def create_app(settings: Settings, *, run_jobs: bool = True) -> FastAPI:
+def create_app(
+    settings: Settings,
+    *,
+    run_jobs: bool = True,
+    hosted: Mapping[str, EngineFactory] | None = None,
+) -> FastAPI:
     """The REST service as an ASGI application.
 
     Its lifespan opens the design database, starts a worker and, at the end, has it hand its job
@@ -50,11 +60,12 @@ def create_app(settings: Settings, *, run_jobs: bool = True) -> FastAPI:
         settings: of the process. Serve the application through `serve.serve`, which refuses
             addresses that need a key without one.
         run_jobs: whether jobs run in this process; `ado worker` processes run them otherwise.
+        hosted: the language models that this server answers chat completions with, by name.
     """
     app = FastAPI(
         title="ado-service",
         version=version("ado-service"),
-        lifespan=partial(_lifespan, settings, run_jobs),
+        lifespan=partial(_lifespan, settings, run_jobs, hosted),
         # The viewers of FastAPI load scripts from elsewhere; the description itself is served.
         docs_url=None,
         redoc_url=None,
@@ -73,7 +84,13 @@ def create_app(settings: Settings, *, run_jobs: bool = True) -> FastAPI:
 
 
 @asynccontextmanager
-async def _lifespan(settings: Settings, run_jobs: bool, app: FastAPI) -> AsyncIterator[None]:
-    async with contextmanager_in_threadpool(running(settings, run_jobs=run_jobs)) as service:
+async def _lifespan(
+    settings: Settings,
+    run_jobs: bool,
+    hosted: Mapping[str, EngineFactory] | None,
+    app: FastAPI,
+) -> AsyncIterator[None]:
+    opened = running(settings, run_jobs=run_jobs, hosted=hosted)
+    async with contextmanager_in_threadpool(opened) as service:
         app.state.service = service
         yield

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Annotated, Protocol
@@ -12,6 +12,7 @@ import structlog
 from fastapi import Depends, Request
 
 from ado_service.jobs.upload import Uploads
+from ado_service.local_llm.hosted_models import EngineFactory, HostedModels
 from ado_service.settings import Settings
 from ado_service.store.store import Store
 
@@ -45,6 +46,7 @@ class Service:
         settings: of the process.
         uploads: takes users' circuits in.
         worker: runs jobs here; None where `ado worker` processes do.
+        models: the language models that chat completions are asked of.
         closing: set when the server shuts down, for those who stream.
     """
 
@@ -52,27 +54,33 @@ class Service:
     settings: Settings
     uploads: Uploads
     worker: JobWorker | None = None
+    models: HostedModels = field(default_factory=HostedModels)
     closing: threading.Event = field(default_factory=threading.Event)
 
     def close_soon(self) -> None:
-        """Begin to shut down: streams end, the worker takes no further batch."""
+        """Begin to shut down: streams and generations end, the worker takes no further batch."""
         self.closing.set()
+        self.models.stop()
         if self.worker is not None:
             self.worker.stop(0)
 
 
 @contextmanager
-def running(settings: Settings, *, run_jobs: bool) -> Iterator[Service]:
+def running(
+    settings: Settings, *, run_jobs: bool, hosted: Mapping[str, EngineFactory] | None = None
+) -> Iterator[Service]:
     """A service with its database open and its worker started; drained and closed at the end."""
     with Store.open(settings.database_url) as store:
         worker = _worker(store, settings) if run_jobs else None
-        service = Service(store, settings, Uploads(store, settings), worker)
+        models = HostedModels(hosted)
+        service = Service(store, settings, Uploads(store, settings), worker, models)
         if service.worker is not None:
             service.worker.start()
         try:
             yield service
         finally:
             service.close_soon()
+            service.models.close()
             if service.worker is not None and not service.worker.stop(_DRAIN_SECONDS):
                 _log.warning("worker_still_busy", cure="its job is taken over when its lease ends")
 

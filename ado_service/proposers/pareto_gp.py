@@ -111,7 +111,7 @@ def _candidates(history: History, n: int, seed: int) -> torch.Tensor:
         q=n,
         num_restarts=_RESTARTS,
         raw_samples=_RAW_SAMPLES,
-        options={"maxiter": 60, "batch_limit": _RESTARTS, "seed": seed % 2**31},
+        options={"maxiter": 30, "batch_limit": _RESTARTS, "seed": seed % 2**31},
     )
     return found.detach()
 

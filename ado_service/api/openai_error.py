@@ -1,0 +1,106 @@
+"""The shape of the errors that clients of OpenAI's API read."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import structlog
+from starlette.responses import JSONResponse
+
+from ado_service.local_llm import LocalModelError, MissingExtraError
+from ado_service.local_llm import generation_error as generation
+from ado_service.local_llm.hosted_models import UnknownModelError
+from ado_service.store.column_types import storable
+
+_log = structlog.get_logger(__name__)
+_RETRY_SECONDS = 5
+
+
+class OpenAIError(Exception):
+    """An error of a request, as OpenAI's API answers it.
+
+    Args:
+        status: HTTP status.
+        message: what happened and what to do.
+        param: the field at fault.
+        code: short name of the kind of error.
+        headers: to send along.
+    """
+
+    def __init__(
+        self,
+        status: int,
+        message: str,
+        *,
+        param: str | None = None,
+        code: str | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self._headers = dict(headers or {})
+        self.document: dict[str, Any] = {
+            "error": {
+                "message": storable(message),
+                "type": _type(status),
+                "param": None if param is None else storable(param),
+                "code": code,
+            }
+        }
+
+    @property
+    def response(self) -> JSONResponse:
+        """The answer."""
+        return JSONResponse(self.document, status_code=self.status, headers=self._headers)
+
+
+def of_unknown_model(error: UnknownModelError) -> OpenAIError:
+    """The answer to a model that is not here."""
+    return OpenAIError(404, str(error), param="model", code="model_not_found")
+
+
+def of_local_model(error: LocalModelError) -> OpenAIError:
+    """The answer where a model cannot be loaded."""
+    if isinstance(error, MissingExtraError):
+        return OpenAIError(404, str(error), param="model", code="model_not_found")
+    # The text may show how this machine is set up: it is for the log.
+    _log.error("model_not_loaded", detail=str(error))
+    return OpenAIError(
+        503,
+        "this model cannot be loaded now; the server's log says why",
+        param="model",
+        code="model_not_loaded",
+        headers={"Retry-After": str(_RETRY_SECONDS)},
+    )
+
+
+def of_generation(error: generation.GenerationError) -> OpenAIError:
+    """The answer to a generation that failed."""
+    match error:
+        case generation.QueueFull():
+            seconds = str(math.ceil(error.retry_after))
+            headers = {"Retry-After": seconds}
+            return OpenAIError(429, str(error), code="rate_limit_exceeded", headers=headers)
+        case generation.PromptTooLong():
+            code = "context_length_exceeded"
+            return OpenAIError(400, str(error), param="messages", code=code)
+        case generation.PromptRefused():
+            return OpenAIError(400, str(error), param="messages", code="invalid_messages")
+        case generation.ConstraintRefused() | generation.ConstraintBroken():
+            code = "invalid_json_schema"
+            return OpenAIError(400, str(error), param="response_format", code=code)
+        case generation.EngineClosed():
+            headers = {"Retry-After": str(_RETRY_SECONDS)}
+            return OpenAIError(503, str(error), code="unavailable", headers=headers)
+        case generation.NonFiniteLogits():
+            return OpenAIError(500, str(error), code="non_finite_logits")
+    # Of what else may go wrong the text is for the log, where it stands already.
+    return OpenAIError(500, "the model failed; the server's log says more", code="model_failed")
+
+
+def _type(status: int) -> str:
+    """OpenAI's name for a kind of status."""
+    names = {429: "rate_limit_error"}
+    return names.get(status) or ("invalid_request_error" if status < 500 else "server_error")

@@ -1,0 +1,166 @@
+"""Prompts with answers by hindsight: whatever a design reached was asked for.
+
+A simulated design becomes the answer; what it measured, relaxed by a random amount, becomes the
+specs; designs that do worse under those specs become the demonstrations. So every simulation
+teaches, whether it met anybody's specs or not (hindsight, Andrychowicz et al., NeurIPS 2017).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ado_service.local_llm.pretrain.dressing import Dressing, dressed
+from ado_service.local_llm.pretrain.harvest import Harvest
+from circuits.spec import Direction, Spec
+from circuits.units import format_quantity
+from prompts.demonstration import Demonstration
+from prompts.render import few_shot
+
+Array = NDArray[np.float64]
+
+REASONING = "Sizes of similar circuits."
+"""What the embedded model says of its answers: it has learned to answer, not to reason."""
+_MOST_SHOWN, _MOST_ASKED = 5, 5
+_RELAXED = (0.03, 0.2, 0.6)
+"""Scales of how far specs are relaxed: octaves, or 10 dB or degrees."""
+_LINEAR = {"dB": 10.0, "deg": 10.0}
+_FEWEST_SPECS = 3
+_ONE = 0.6
+_CANDIDATES = 48
+_DIGITS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """One prompt and its answer.
+
+    Attributes:
+        system: the system message.
+        prompt: the user message.
+        answer: JSON with as many designs as the prompt asks for.
+    """
+
+    system: str
+    prompt: str
+    answer: str
+
+
+def examples(harvest: Harvest, seed: int, count: int) -> Iterator[Example]:
+    """Examples on one dressing of a harvest's circuit: their prompts begin alike.
+
+    At most `count`; none where no design was measured completely.
+    """
+    rng = np.random.default_rng(seed)
+    known = np.flatnonzero(np.isfinite(harvest.metrics).all(axis=1))
+    if not len(known):
+        return
+    near = harvest.design(int(rng.choice(known)))
+    dressing = dressed(harvest.circuit, near, rng)
+    fits = [dressing.holds(harvest.design(row)) for row in range(len(harvest.X))]
+    rows = np.flatnonzero(fits)
+    complete = np.intersect1d(rows, known)
+    for _ in range(count):
+        yield _example(harvest, dressing, rows, int(rng.choice(complete)), rng)
+
+
+def _example(
+    harvest: Harvest, dressing: Dressing, rows: NDArray[np.int64], anchor: int,
+    rng: np.random.Generator,
+) -> Example:  # fmt: skip
+    specs = _specs(harvest, anchor, rng)
+    asked = 1 if rng.random() < _ONE else int(rng.integers(2, _MOST_ASKED + 1))
+    missed = _missed(harvest, specs, rows)
+    fitting = rows[missed == 0]
+    others = fitting[fitting != anchor]
+    answers = [anchor, *rng.permutation(others)[: asked - 1].tolist()]
+    worse = rows[missed > 0]
+    shown = _shown(harvest, specs, worse, rng)
+    demonstrations = [_demonstration(harvest, dressing, row) for row in shown]
+    system, user = few_shot(dressing.circuit, specs, demonstrations, len(answers))
+    return Example(system["content"], user["content"], _answer(harvest, dressing, answers))
+
+
+def _specs(harvest: Harvest, anchor: int, rng: np.random.Generator) -> tuple[Spec, ...]:
+    """What the anchor reached, somewhat relaxed: some of the circuit's specs, in any order."""
+    known = list(harvest.circuit.specs())
+    most = len(known)
+    count = most if rng.random() < 0.5 else int(rng.integers(min(_FEWEST_SPECS, most), most + 1))
+    chosen = [known[place] for place in rng.permutation(most)[:count]]
+    scale = float(rng.choice(_RELAXED))
+    columns = {metric.name: place for place, metric in enumerate(harvest.circuit.metrics)}
+    found = []
+    for spec in chosen:
+        value = float(harvest.metrics[anchor, columns[spec.metric]])
+        unit = harvest.circuit.metric(spec.metric).unit
+        found.append(_relaxed(spec, value, unit, scale * float(rng.exponential())))
+    return tuple(found)
+
+
+def _relaxed(spec: Spec, value: float, unit: str, relaxed: float) -> Spec:
+    """The spec with a threshold that `value` meets by `relaxed`, in round numbers."""
+    sign = -1.0 if spec.direction is Direction.ABOVE else 1.0
+    if unit in _LINEAR or value <= 0:
+        step = _LINEAR.get(unit, abs(spec.threshold) or spec.norm)
+        bare = value + sign * relaxed * step
+    else:
+        bare = value * 2.0 ** (sign * relaxed)
+    threshold = float(f"{bare:.{_DIGITS}g}")
+    if not (value > threshold if spec.direction is Direction.ABOVE else value < threshold):
+        threshold = float(f"{bare + sign * abs(bare) * 0.01:.{_DIGITS}g}")
+    return spec.model_copy(update={"threshold": threshold})
+
+
+def _missed(harvest: Harvest, specs: Sequence[Spec], rows: NDArray[np.int64]) -> Array:
+    """By how much each of `rows` misses the specs: octaves, tens of dB; 0 where it meets them."""
+    columns = {metric.name: place for place, metric in enumerate(harvest.circuit.metrics)}
+    total = np.zeros(len(rows))
+    for spec in specs:
+        values = harvest.metrics[rows, columns[spec.metric]]
+        unit = harvest.circuit.metric(spec.metric).unit
+        sign = 1.0 if spec.direction is Direction.ABOVE else -1.0
+        if unit in _LINEAR or spec.threshold <= 0:
+            step = _LINEAR.get(unit, abs(spec.threshold) or spec.norm)
+            short = sign * (spec.threshold - values) / step
+        else:
+            with np.errstate(divide="ignore", invalid="ignore"):
+                short = sign * np.log2(spec.threshold / np.maximum(values, 1e-30))
+        total += np.where(np.isfinite(short), np.clip(short, 0.0, 3.0), 3.0)
+    return total
+
+
+def _shown(
+    harvest: Harvest, specs: Sequence[Spec], worse: NDArray[np.int64], rng: np.random.Generator
+) -> list[int]:
+    """Demonstrations, best first: the best of a few at random, or any of them."""
+    count = int(rng.integers(0, _MOST_SHOWN + 1))
+    drawn = rng.permutation(worse)[: int(rng.integers(count, _CANDIDATES + 1))]
+    ranked = drawn[np.argsort(_missed(harvest, specs, drawn), kind="stable")]
+    if rng.random() < 0.3:  # random ones, as the ablation shows them: sorted all the same
+        kept = np.sort(rng.permutation(len(ranked))[:count])
+        return [int(row) for row in ranked[kept]]
+    return [int(row) for row in ranked[:count]]
+
+
+def _demonstration(harvest: Harvest, dressing: Dressing, row: int) -> Demonstration:
+    metrics = {
+        metric.name: float(value) if np.isfinite(value) else None
+        for metric, value in zip(harvest.circuit.metrics, harvest.metrics[row], strict=True)
+    }
+    values = dressing.design(harvest.design(row))
+    return Demonstration(values, metrics, harvest.region_names(row))
+
+
+def _answer(harvest: Harvest, dressing: Dressing, rows: Sequence[int]) -> str:
+    designs = [
+        {
+            name: format_quantity(float(f"{value:.{_DIGITS}g}"))
+            for name, value in dressing.design(harvest.design(row)).items()
+        }
+        for row in rows
+    ]
+    return json.dumps({"reasoning": REASONING, "designs": designs})

@@ -1,0 +1,100 @@
+"""What one step of training sees: examples as tokens, with the answers marked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch.utils.data import Dataset
+from transformers import PreTrainedTokenizerFast
+
+from ado_service.local_llm.pretrain.example import Example, examples
+from ado_service.local_llm.pretrain.harvest import Harvest
+
+_IGNORED = -100
+
+
+@dataclass(frozen=True, slots=True)
+class Lesson:
+    """A batch.
+
+    Attributes:
+        input_ids: `b x t` tokens, padded on the right, where no token before looks at it.
+        labels: `b x t`, the answers' tokens; -100 elsewhere.
+    """
+
+    input_ids: torch.Tensor
+    labels: torch.Tensor
+
+
+class Lessons(Dataset[Lesson]):
+    """The batch of each step, a pure function of (harvests, seed, step).
+
+    Args:
+        harvests: what examples are made of; each has the same chance.
+        tokenizer: makes tokens of them.
+        seed: of the training.
+        steps: how many there are.
+        size: examples of a batch.
+        context: longest example, tokens; longer ones are left out.
+    """
+
+    def __init__(
+        self,
+        harvests: Sequence[Harvest],
+        tokenizer: PreTrainedTokenizerFast,
+        *,
+        seed: int,
+        steps: int,
+        size: int,
+        context: int,
+    ) -> None:
+        self._harvests = harvests
+        self._tokenizer = tokenizer
+        self._seed = seed
+        self._steps = steps
+        self._size = size
+        self._context = context
+
+    def __len__(self) -> int:
+        return self._steps
+
+    def __getitem__(self, step: int) -> Lesson:
+        """The batch of a step.
+
+        Raises:
+            IndexError: there is no such step.
+        """
+        if not 0 <= step < self._steps:
+            raise IndexError(step)
+        rng = np.random.default_rng([self._seed, step])
+        rows: list[tuple[list[int], list[int]]] = []
+        while len(rows) < self._size:
+            harvest = self._harvests[int(rng.integers(len(self._harvests)))]
+            for example in examples(harvest, int(rng.integers(2**62)), 1):
+                row = encoded(example, self._tokenizer)
+                if len(row[0]) <= self._context:
+                    rows.append(row)
+        return _padded(rows, int(self._tokenizer.pad_token_id))
+
+
+def encoded(example: Example, tokenizer: PreTrainedTokenizerFast) -> tuple[list[int], list[int]]:
+    """Tokens of an example, and its labels: those of the answer, -100 elsewhere."""
+    messages = [
+        {"role": "system", "content": example.system},
+        {"role": "user", "content": example.prompt},
+    ]
+    prompt = tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
+    before = tokenizer(prompt, add_special_tokens=False)["input_ids"]
+    answer = tokenizer(example.answer, add_special_tokens=False)["input_ids"]
+    answer = [*answer, tokenizer.eos_token_id]
+    return [*before, *answer], [_IGNORED] * len(before) + answer
+
+
+def _padded(rows: Sequence[tuple[list[int], list[int]]], pad: int) -> Lesson:
+    longest = max(len(ids) for ids, _ in rows)
+    ids = [[*row, *[pad] * (longest - len(row))] for row, _ in rows]
+    labels = [[*row, *[_IGNORED] * (longest - len(row))] for _, row in rows]
+    return Lesson(torch.tensor(ids), torch.tensor(labels))

@@ -1,0 +1,80 @@
+"""The tokenizer of the embedded model: words of circuits, and numbers in a few tokens each."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable
+
+from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
+from transformers import PreTrainedTokenizerFast
+
+WORDS = 2560
+"""Tokens that are no number and no mark of the conversation, single bytes included."""
+BEGIN, END, PAD = "<s>", "</s>", "<pad>"
+_MARKS = [PAD, BEGIN, END, "<system>", "<user>", "<assistant>"]
+_NUMBER = r"[0-9]\.[0-9]{2}|[0-9]{2}\.[0-9]|[0-9]{3}|[0-9]\.[0-9]|[0-9]{2}|[0-9]"
+"""Three digits with their point are one token (5.66, 56.6, 566); what follows is another."""
+_REST = r"[^A-Za-z_0-9\n]+"
+_PIECES = rf"{_NUMBER}|\n+| ?[A-Za-z_]+|{_REST}(?= [A-Za-z_])|{_REST}"
+"""Numbers, ends of lines, words with the space before them, and what stands between those."""
+_CHAT = (
+    "{{ bos_token }}{% for message in messages %}"
+    "{{ '<' + message['role'] + '>' + message['content'] }}"
+    "{% if message['role'] == 'assistant' %}{{ eos_token }}{% endif %}{% endfor %}"
+    "{% if add_generation_prompt %}{{ '<assistant>' }}{% endif %}"
+)
+
+
+def trained(texts: Iterable[str]) -> PreTrainedTokenizerFast:
+    """A byte-level BPE tokenizer (Sennrich et al., ACL 2016) for such texts.
+
+    It has every number token, whether the texts do or not, so that each size takes as many tokens
+    as any other. Any text can be told: what is no known word is bytes.
+    """
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+        [
+            pre_tokenizers.Split(Regex(_PIECES), "isolated"),
+            pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
+        ]
+    )
+    tokenizer.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=WORDS,
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )
+    tokenizer.train_from_iterator((re.sub(r"[0-9.]+", " ", text) for text in texts), trainer)
+    return PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
+        tokenizer_object=_with_numbers(tokenizer),
+        bos_token=BEGIN,
+        eos_token=END,
+        pad_token=PAD,
+        chat_template=_CHAT,
+        clean_up_tokenization_spaces=False,
+    )
+
+
+def numbers() -> list[str]:
+    """Every number that is one token."""
+    two = [f"{value:02d}" for value in range(100)]
+    three = [f"{value:03d}" for value in range(1000)]
+    short = [*two, *(f"{one[0]}.{one[1]}" for one in two)]
+    long = (form for one in three for form in (one, f"{one[0]}.{one[1:]}", f"{one[:2]}.{one[2]}"))
+    return [*short, *long]
+
+
+def _with_numbers(tokenizer: Tokenizer) -> Tokenizer:
+    """The same with the numbers and marks in its vocabulary.
+
+    A piece that is in the vocabulary is taken whole, without a merge that would lead to it.
+    """
+    content = json.loads(tokenizer.to_str())
+    model = content["model"]
+    model["ignore_merges"] = True
+    for number in numbers():
+        model["vocab"].setdefault(number, len(model["vocab"]))
+    found = Tokenizer.from_str(json.dumps(content))
+    found.add_special_tokens(_MARKS)
+    return found
