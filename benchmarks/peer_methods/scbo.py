@@ -22,8 +22,8 @@ from benchmarks.peer_methods.protocol import Task, Trial, pessimistic
 from benchmarks.peer_methods.trust_region import Score, TrustRegionMethod, candidates, points
 
 _CANDIDATES = 2_000
-"""As in BoTorch's tutorial of SCBO; the paper takes min(5000, max(2000, 200 d)), up to 3,800 here,
-at six times the time."""
+"""As in BoTorch's tutorial of SCBO; the paper takes min(5000, max(2000, 200 d)), up to 3,800 here.
+A joint sample of them takes time with the cube."""
 _CHOLESKY = 10_000
 """More than there are candidates: samples are exact and the same every time."""
 
