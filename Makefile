@@ -11,7 +11,7 @@ demo: .venv/run.stamp
 	    --database "sqlite:///$(CURDIR)/demo/ado.db"
 
 test: .venv/test.stamp check
-	$(BIN)/pytest -n 2 --dist loadfile
+	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 check: .venv/test.stamp
 	$(BIN)/ruff check .

@@ -91,7 +91,7 @@ def _options() -> argparse.Namespace:
     circuits = "hysteresis_comparator" if options.quick else ",".join(CIRCUITS)
     options.circuits = options.circuits or circuits
     options.seeds = options.seeds or (2 if options.quick else 10)
-    options.budget = options.budget or (30 if options.quick else 205)
+    options.budget = options.budget or (12 if options.quick else 205)
     if unknown := set(options.circuits.split(",")) - set(CIRCUITS):
         found.error(f"unknown: {', '.join(sorted(unknown))}; known: {', '.join(CIRCUITS)}")
     return options

@@ -33,13 +33,8 @@ def rows(field: Field) -> list[Row]:
     found += _won_row(field)
     for circuit in (*field.circuits, "all"):
         found += [_feasible_row(field, circuit, name) for name in (field.ours, *field.peers)
-                  if _reaches(field.runs(circuit, name), _PAPER_BUDGET)]  # fmt: skip
+                  if field.runs(circuit, name)]  # fmt: skip
     return found
-
-
-def _reaches(runs: Runs, simulations: int) -> bool:
-    """Whether there are runs, and all of them might have used so many simulations."""
-    return bool(runs) and min(run.budget for run in runs) >= simulations
 
 
 def left_out(field: Field, why: dict[str, str]) -> list[Row]:
@@ -136,7 +131,7 @@ def _feasible_row(field: Field, circuit: str, name: str) -> Row:
     peer: float | None = share
     goal, label = None, METHODS[name].label
     if name == field.ours:
-        goal = 1.0 if circuit in _PAPER else None
+        goal = 1.0 if circuit in _PAPER and _might_reach(runs, _PAPER_BUDGET) else None
         peer, label = (_PAPER_SHARE, "goal") if goal else (None, "")
     return Row(
         name=f"feasible-105/{circuit}/{name}", ours=mine, peer=peer, peer_name=label,
@@ -144,6 +139,10 @@ def _feasible_row(field: Field, circuit: str, name: str) -> Row:
         holds=None if goal is None else mine >= _PAPER_SHARE, n=len(runs), low=None, high=None,
         detail=_summary(runs),
     )  # fmt: skip
+
+
+def _might_reach(runs: Runs, simulations: int) -> bool:
+    return min(run.budget for run in runs) >= simulations
 
 
 def _by_105(runs: Runs) -> float:

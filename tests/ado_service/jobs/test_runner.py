@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from ado_service.job_config import JobConfig, Method
+from ado_service.job_config import JobConfig, LlmShare, Method
 from ado_service.jobs.lease import LeaseKeeper
 from ado_service.jobs.runner import NO_LLM, Runner
 from ado_service.jobs.submit import submit
@@ -26,6 +26,7 @@ from ado_service.store.job_record import JobState, WantedState
 from ado_service.store.lease_record import Lease
 from ado_service.store.store import Store
 from circuits.loader import load_circuit
+from prompts.version import PROMPT_VERSION
 from tests import llm_server as llm
 from tests.llm_server import ScriptedLLM, Step
 
@@ -84,7 +85,7 @@ def test_ado_llm_gives_one_llm_and_four_gp_designs_a_round(store: Store, tmp_pat
     shown = turns[1].messages[-1].content
     best = max(designs[:5], key=lambda design: (design.feasible, design.fom or 0.0))
     assert all(name in shown for name in best.values)
-    assert turns[0].prompt_version == "v1"
+    assert turns[0].prompt_version == PROMPT_VERSION
 
 
 MISBEHAVIOUR: dict[str, Step] = {
@@ -188,9 +189,10 @@ def test_without_a_profile_ado_llm_is_gp_bo_and_says_so(store: Store, tmp_path: 
 def test_a_resumed_job_repeats_no_llm_call_and_no_design(store: Store, tmp_path: Path) -> None:
     with ScriptedLLM() as server:
         settings = settings_for(tmp_path, server.base_url)
-        whole, _ = run_job(store, settings, llm="scripted", budget=15)
+        # The scripted model never says the same twice: the share must not follow from what it says.
+        whole, _ = run_job(store, settings, llm="scripted", budget=15, llm_share="fixed")
         calls = len(server.requests)
-        config = JobConfig(budget=15, llm="scripted")
+        config = JobConfig(budget=15, llm="scripted", llm_share=LlmShare.FIXED)
         job, _ = submit(store, settings, "two_stage_amplifier", config)
         # Runners that give up at the second stage they find work in, until the job is done.
         runners = 0
