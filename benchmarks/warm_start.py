@@ -72,10 +72,10 @@ def main() -> None:
     started = time.monotonic()
     os.environ["OMP_NUM_THREADS"] = "1"  # of the workers: a fit on one core each
     seeds = range(1, options.seeds + 1)
-    tasks = [(name, seed, options.budget) for name in options.circuits.split(",") for seed in seeds]
+    names = options.circuits.split(",")
+    tasks = [(name, seed, options.budget) for name in names for seed in seeds]
     with ProcessPoolExecutor(options.workers, mp_context=get_context("spawn")) as pool:
         found = [one for savings in pool.map(_savings, tasks) for one in savings]
-    names = options.circuits.split(",")
     rows = [_row(kind, [name], found) for kind in KINDS for name in names]
     rows += [_row(kind, names, found) for kind in KINDS]
     report(rows, options, started)
@@ -147,6 +147,7 @@ def _sized(
     """Simulations that a job took to all specs, or its budget, and its id."""
     from ado_service.jobs.runner import Runner
     from ado_service.jobs.submit import submit
+    from ado_service.store.job_record import JobState
 
     job, _ = submit(store, settings, circuit, config)
     lease = store.leases.claim("benchmark", settings.lease_seconds, job.id)
@@ -155,7 +156,7 @@ def _sized(
     if fault := Runner(store, settings).run(lease):
         sys.exit(f"{job.id}: {fault}")
     ended = store.jobs.get(job.id)
-    if ended.state.value != "finished":
+    if ended.state is not JobState.FINISHED:
         sys.exit(f"{job.id} {ended.state.value}: {ended.message}")
     return ended.simulations_to_all_specs or config.budget, job.id
 

@@ -55,7 +55,7 @@ class Aim:
         """
         if self.direction is None:
             raise ObjectiveError(f"{self.metric}: no direction; write {self.metric}+ or -")
-        return value if self.direction is Direction.ABOVE else -value
+        return self.direction.sign * value
 
     def __str__(self) -> str:
         """As it is written: `power-`, `gain+`, `area`."""

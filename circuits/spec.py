@@ -14,6 +14,11 @@ class Direction(StrEnum):
     ABOVE = ">"
     BELOW = "<"
 
+    @property
+    def sign(self) -> float:
+        """1 where larger is better, -1 where smaller is."""
+        return 1.0 if self is Direction.ABOVE else -1.0
+
 
 class Spec(BaseModel):
     """A metric, a direction, a threshold, and its term in the figure of merit.
@@ -45,8 +50,7 @@ class Spec(BaseModel):
 
     @model_validator(mode="after")
     def _directions_agree(self) -> Self:
-        sign = 1 if self.direction is Direction.ABOVE else -1
-        if self.weight * sign <= 0:
+        if self.weight * self.direction.sign <= 0:
             raise ValueError(
                 f"spec on {self.metric}: direction {self.direction.value} and weight "
                 f"{self.weight:g} pull apart; a `>` spec needs a positive weight, a `<` spec a "

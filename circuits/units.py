@@ -117,13 +117,17 @@ def format_quantity(value: float, unit: str = "") -> str:
     return f"{number:f}{_PREFIXES[exponent]}{unit}"
 
 
+def rounded(value: float, digits: int) -> float:
+    """`value` to `digits` significant digits."""
+    return float(f"{value:.{digits - 1}e}")
+
+
 def show_quantity(value: float, unit: str = "", digits: int = 4) -> str:
     """`value` (SI units) rounded to `digits` significant digits, for tables that people read."""
     if value == 0 or not math.isfinite(value):
         return f"{value:g} {unit}".strip()
     if unit in {"dB", "deg"} or _PREFIXED.fullmatch(unit):
         return f"{value:.{digits}g} {unit}"
-    rounded = float(f"{value:.{digits - 1}e}")
-    text = format_quantity(rounded)
+    text = format_quantity(rounded(value, digits))
     prefix = text.lstrip("+-0123456789.")
     return f"{text.removesuffix(prefix)} {_SHOWN.get(prefix, prefix)}{unit}".strip()

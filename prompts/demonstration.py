@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from circuits.definition import Circuit
 from circuits.spec import Spec
-from circuits.units import format_quantity, show_quantity
+from circuits.units import format_quantity, rounded, show_quantity
 
 _DIGITS = 5
 """Significant digits of sizes and metrics: what is beyond tells a reader nothing, and costs."""
@@ -34,7 +34,8 @@ class Demonstration:
     def parameter_lines(self, circuit: Circuit) -> list[str]:
         """`name = value` with an SI prefix, in the circuit's order."""
         return [
-            f"{variable.name} = {_size(self.values[variable.name], variable.unit)}"
+            f"{variable.name} = "
+            + format_quantity(rounded(self.values[variable.name], _DIGITS), variable.unit)
             for variable in circuit.variables
             if variable.name in self.values
         ]
@@ -61,10 +62,6 @@ class Demonstration:
             for device, region in self.regions.items()
             if region != "saturation"
         ]
-
-
-def _size(value: float, unit: str) -> str:
-    return format_quantity(float(f"{value:.{_DIGITS}g}"), unit)
 
 
 def show_metric(value: float | None, unit: str) -> str:

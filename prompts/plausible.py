@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from circuits.units import format_quantity
+from circuits.units import format_quantity, rounded
 from circuits.variable import Scale, Variable
 
 _REACH = 10.0
@@ -25,7 +25,7 @@ def cure(variable: Variable, text: str, value: float) -> str:
     """What is wrong with an implausible value, and how to write a good one."""
     low = format_quantity(variable.low, variable.unit)
     high = format_quantity(variable.high, variable.unit)
-    example = format_quantity(float(f"{variable.from_unit(0.5):.3g}"))
+    example = format_quantity(rounded(variable.from_unit(0.5), 3))
     return (
         f"{text} means {value:.6g} {variable.unit or '(a count)'}, which is far outside "
         f"{low} to {high}; write the value with its SI prefix, such as "

@@ -11,7 +11,7 @@ from ado_service.proposers.protocol import Observation, measured
 from ado_service.proposers.surrogate.slack import LINEAR_UNITS
 from circuits.definition import Circuit, Metric
 from circuits.objective import Objective
-from circuits.spec import Direction, Spec
+from circuits.spec import Spec
 
 _DECADE = 10.0
 """Positive values whose largest is more than this times the smallest are modelled as logarithms."""
@@ -86,7 +86,7 @@ def outcomes_of(
 
 
 def _side(spec: Spec) -> float:
-    return 1.0 if spec.direction is Direction.ABOVE else -1.0
+    return spec.direction.sign
 
 
 def _outcome(found: Metric, sign: float, spec: Spec | None, values: Sequence[float]) -> Outcome:

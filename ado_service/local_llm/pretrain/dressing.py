@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from circuits.definition import Circuit, DeviceGroup
+from circuits.units import rounded
 from circuits.variable import Scale, Variable
 
 _STYLES = ("{kind}{place}", "{kind}_{place}", "{kind}{letter}", "{kind}_{letter}", "x{place}",
@@ -114,7 +115,7 @@ def _narrowed(
     """A part of the range with `near` in it, in round numbers."""
     first = low * (near / low) ** rng.uniform(0.0, 0.9)
     last = high * (near / high) ** rng.uniform(0.0, 0.9)
-    first, last = float(f"{first:.2g}"), float(f"{last:.2g}")
+    first, last = rounded(first, 2), rounded(last, 2)
     return (first if low < first < near else low), (last if near < last < high else high)
 
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from ado_service.local_llm.pretrain.dressing import Dressing, dressed
 from ado_service.local_llm.pretrain.harvest import Harvest
 from circuits.spec import Direction, Spec
-from circuits.units import format_quantity
+from circuits.units import format_quantity, rounded
 from prompts.demonstration import Demonstration
 from prompts.render import few_shot
 
@@ -103,15 +103,15 @@ def _specs(harvest: Harvest, anchor: int, rng: np.random.Generator) -> tuple[Spe
 
 def _relaxed(spec: Spec, value: float, unit: str, relaxed: float) -> Spec:
     """The spec with a threshold that `value` meets by `relaxed`, in round numbers."""
-    sign = -1.0 if spec.direction is Direction.ABOVE else 1.0
+    sign = -spec.direction.sign
     if unit in _LINEAR or value <= 0:
         step = _LINEAR.get(unit, abs(spec.threshold) or spec.norm)
         bare = value + sign * relaxed * step
     else:
         bare = value * 2.0 ** (sign * relaxed)
-    threshold = float(f"{bare:.{_DIGITS}g}")
+    threshold = rounded(bare, _DIGITS)
     if not (value > threshold if spec.direction is Direction.ABOVE else value < threshold):
-        threshold = float(f"{bare + sign * abs(bare) * 0.01:.{_DIGITS}g}")
+        threshold = rounded(bare + sign * abs(bare) * 0.01, _DIGITS)
     return spec.model_copy(update={"threshold": threshold})
 
 
@@ -122,7 +122,7 @@ def _missed(harvest: Harvest, specs: Sequence[Spec], rows: NDArray[np.int64]) ->
     for spec in specs:
         values = harvest.metrics[rows, columns[spec.metric]]
         unit = harvest.circuit.metric(spec.metric).unit
-        sign = 1.0 if spec.direction is Direction.ABOVE else -1.0
+        sign = spec.direction.sign
         if unit in _LINEAR or spec.threshold <= 0:
             step = _LINEAR.get(unit, abs(spec.threshold) or spec.norm)
             short = sign * (spec.threshold - values) / step
@@ -158,7 +158,7 @@ def _demonstration(harvest: Harvest, dressing: Dressing, row: int) -> Demonstrat
 def _answer(harvest: Harvest, dressing: Dressing, rows: Sequence[int]) -> str:
     designs = [
         {
-            name: format_quantity(float(f"{value:.{_DIGITS}g}"))
+            name: format_quantity(rounded(value, _DIGITS))
             for name, value in dressing.design(harvest.design(row)).items()
         }
         for row in rows

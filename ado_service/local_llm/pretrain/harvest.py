@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 from scipy.stats import qmc
 
 from circuits.definition import Circuit
-from circuits.spec import Direction
 from simulators.protocol import Simulator
 from simulators.result import CornerResult, Region
 
@@ -126,7 +125,7 @@ def _scores(found: Harvest, rng: np.random.Generator) -> Array:
         direction = wanted.get(metric.name)
         if direction is None:
             continue
-        values = found.metrics[:, column] * (1.0 if direction is Direction.ABOVE else -1.0)
+        values = found.metrics[:, column] * direction.sign
         known = np.isfinite(values)
         ranks = np.where(known, values, -np.inf).argsort(kind="stable").argsort(kind="stable")
         places = np.where(known, ranks / max(count - 1, 1), -0.5)

@@ -12,8 +12,7 @@ from transformers import PreTrainedTokenizerFast
 
 from ado_service.local_llm.pretrain.example import Example, examples
 from ado_service.local_llm.pretrain.harvest import Harvest
-
-_IGNORED = -100
+from ado_service.local_llm.side.head_loss import IGNORED
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +21,7 @@ class Lesson:
 
     Attributes:
         input_ids: `b x t` tokens, padded on the right, where no token before looks at it.
-        labels: `b x t`, the answers' tokens; -100 elsewhere.
+        labels: `b x t`, the answers' tokens; `IGNORED` elsewhere.
     """
 
     input_ids: torch.Tensor
@@ -81,7 +80,7 @@ class Lessons(Dataset[Lesson]):
 
 
 def encoded(example: Example, tokenizer: PreTrainedTokenizerFast) -> tuple[list[int], list[int]]:
-    """Tokens of an example, and its labels: those of the answer, -100 elsewhere."""
+    """Tokens of an example, and its labels: those of the answer, `IGNORED` elsewhere."""
     messages = [
         {"role": "system", "content": example.system},
         {"role": "user", "content": example.prompt},
@@ -90,11 +89,11 @@ def encoded(example: Example, tokenizer: PreTrainedTokenizerFast) -> tuple[list[
     before = tokenizer(prompt, add_special_tokens=False)["input_ids"]
     answer = tokenizer(example.answer, add_special_tokens=False)["input_ids"]
     answer = [*answer, tokenizer.eos_token_id]
-    return [*before, *answer], [_IGNORED] * len(before) + answer
+    return [*before, *answer], [IGNORED] * len(before) + answer
 
 
 def _padded(rows: Sequence[tuple[list[int], list[int]]], pad: int) -> Lesson:
     longest = max(len(ids) for ids, _ in rows)
     ids = [[*row, *[pad] * (longest - len(row))] for row, _ in rows]
-    labels = [[*row, *[_IGNORED] * (longest - len(row))] for _, row in rows]
+    labels = [[*row, *[IGNORED] * (longest - len(row))] for _, row in rows]
     return Lesson(torch.tensor(ids), torch.tensor(labels))

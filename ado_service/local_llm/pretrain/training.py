@@ -12,6 +12,7 @@ from torch.utils.data import DataLoader
 from transformers import LlamaForCausalLM
 
 from ado_service.local_llm.pretrain.lessons import Lesson, Lessons
+from ado_service.local_llm.side.head_loss import IGNORED
 
 _BETAS = (0.9, 0.98)
 _DECAY = 0.01
@@ -85,6 +86,6 @@ def _loss(model: LlamaForCausalLM, lesson: Lesson, device: str) -> torch.Tensor:
     """Mean cross entropy of the answers' tokens; logits are made for those alone."""
     ids, labels = lesson.input_ids.to(device), lesson.labels.to(device)
     hidden = model.model(input_ids=ids).last_hidden_state[:, :-1]
-    wanted = labels[:, 1:] != -100
+    wanted = labels[:, 1:] != IGNORED
     logits = model.lm_head(hidden[wanted]).float()
     return torch.nn.functional.cross_entropy(logits, labels[:, 1:][wanted])

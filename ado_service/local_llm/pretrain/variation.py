@@ -8,6 +8,7 @@ import zlib
 import numpy as np
 
 from circuits.definition import Circuit
+from circuits.units import rounded
 
 _LOADS = ("cl", "cout")
 _BIAS = "ibias"
@@ -34,7 +35,7 @@ def varied(circuit: Circuit, seed: int) -> Circuit:
         spread = _SPREAD_BIAS if name == _BIAS else _SPREAD_LOAD
         factor = float(np.exp(spread * rng.standard_normal()))
         if name in parameters:
-            parameters[name] = float(f"{parameters[name] * factor:.3g}")
+            parameters[name] = rounded(parameters[name] * factor, 3)
     heat = round(float(rng.uniform(_COLDEST, _HOTTEST)))
     nominal = circuit.corners[0].model_copy(update={"temperature": float(heat)})
     files = {path: _TEMPERATURE.sub(f".temp {heat}", text) for path, text in circuit.files.items()}
