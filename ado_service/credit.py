@@ -18,6 +18,9 @@ _MEMORY = 0.9
 _DOUBT = 1.0
 """Gains that each side is credited with beforehand; less evidence than that moves little."""
 
+Rank = tuple[bool, *tuple[float, ...]]
+"""Whether all specs are met, then figures that count one after the other."""
+
 
 @dataclass(frozen=True, slots=True)
 class Tried:
@@ -27,13 +30,16 @@ class Tried:
         index: place in the job's order, from 0.
         round: 0 for the initial designs.
         proposer: who suggested it.
-        rank: `Verdict.rank`, larger is better; None while it is pending.
+        rank: `Verdict.rank`, then minus the shortfall (`circuits.shortfall`): how near it is
+            decides between designs of one FOM. Larger is better; None while it is pending.
+        gains: of a feasible design of a Pareto job (`Objective.gains`); None of all others.
     """
 
     index: int
     round: int
     proposer: str
-    rank: tuple[bool, float] | None
+    rank: Rank | None
+    gains: tuple[float, ...] | None = None
 
 
 class ProposerCredit(BaseModel):
@@ -47,7 +53,9 @@ class ProposerCredit(BaseModel):
         simulated: how many were simulated by now.
         feasible: how many of these met every spec.
         improved: how many were better than every design of the rounds before, so that who is
-            simulated first in a round has no advantage. Initial designs improve nothing.
+            simulated first in a round has no advantage. In a Pareto job a feasible design is where
+            none of those is as good in every metric of the objective: it came onto the front.
+            Initial designs improve nothing.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -149,12 +157,38 @@ def _of_one(
 
 def _gained(tried: Iterable[Tried]) -> Iterable[int]:
     """Indexes of the designs that are better than all of the rounds before theirs."""
-    best: tuple[bool, float] | None = None
+    best: Rank | None = None
+    front: list[tuple[float, ...]] = []
     for round_number, group in groupby(tried, key=lambda one: one.round):
-        ranked = [(one.index, one.rank) for one in group if one.rank is not None]
+        simulated = [(one, one.rank) for one in group if one.rank is not None]
         if round_number > 0:
-            yield from (index for index, rank in ranked if best is None or rank > best)
-        best = max([rank for _, rank in ranked] + ([] if best is None else [best]), default=None)
+            yield from (one.index for one, rank in simulated if _is_better(one, rank, best, front))
+        best = max([rank for _, rank in simulated] + ([] if best is None else [best]), default=None)
+        front = _undominated(front, [one.gains for one, _ in simulated if one.gains is not None])
+
+
+def _is_better(
+    one: Tried, rank: Rank, best: Rank | None, front: Sequence[tuple[float, ...]]
+) -> bool:
+    """Whether a design is better than the best, or has a place on the front, before its round."""
+    if one.gains is None:
+        return best is None or rank > best
+    return not any(_covers(other, one.gains) for other in front)
+
+
+def _undominated(
+    front: Sequence[tuple[float, ...]], more: Sequence[tuple[float, ...]]
+) -> list[tuple[float, ...]]:
+    found = list(front)
+    for gains in more:
+        if not any(_covers(other, gains) for other in found):
+            found = [other for other in found if not _covers(gains, other)] + [gains]
+    return found
+
+
+def _covers(one: Sequence[float], other: Sequence[float]) -> bool:
+    """Whether `one` is at least as good in every metric."""
+    return all(a >= b for a, b in zip(one, other, strict=True))
 
 
 def _ratio(tried: Sequence[Tried], round_number: int) -> float:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from enum import StrEnum
 from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from circuits.objective import Mode, Objective, WrittenObjective
 from circuits.spec import Spec
@@ -16,6 +17,26 @@ _LARGEST_GP_BUDGET = 2_000
 _LARGEST_BATCH = 256
 _MOST_SOURCES = 8
 _Source = Annotated[str, Field(min_length=1, max_length=200)]
+
+
+def _number(value: object) -> object:
+    if isinstance(value, bool) or (isinstance(value, float) and math.isnan(value)):
+        raise ValueError(f"{str(value).lower()} is no number; write one")
+    return value
+
+
+def _sources(value: object) -> object:
+    if value is None or isinstance(value, str):
+        raise ValueError(
+            'write a list of jobs and circuits, such as ["two_stage_amplifier"]; leave it out for '
+            "none"
+        )
+    return value
+
+
+_Whole = Annotated[int, BeforeValidator(_number)]
+_Seconds = Annotated[float, BeforeValidator(_number)]
+_Sources = Annotated[tuple[_Source, ...], BeforeValidator(_sources)]
 
 
 class Method(StrEnum):
@@ -112,21 +133,24 @@ class JobConfig(BaseModel):
     spec_set: str | None = Field(default=None, min_length=1, max_length=200)
     specs: tuple[Spec, ...] | None = Field(default=None, min_length=1)
     objective: WrittenObjective = Field(default_factory=Objective)
-    budget: int = Field(default=105, ge=1, le=_LARGEST_BUDGET)
-    initial: int = Field(default=5, ge=1, le=_LARGEST_BATCH)
-    batch: int = Field(default=5, ge=1, le=_LARGEST_BATCH)
-    seed: int = Field(default=1, ge=0, le=_LARGEST_SEED)
+    budget: _Whole = Field(
+        # Its limit is the method's, see `_the_method_can_carry_the_budget`.
+        default=105, ge=1, json_schema_extra={"maximum": _LARGEST_BUDGET}
+    )  # fmt: skip
+    initial: _Whole = Field(default=5, ge=1, le=_LARGEST_BATCH)
+    batch: _Whole = Field(default=5, ge=1, le=_LARGEST_BATCH)
+    seed: _Whole = Field(default=1, ge=0, le=_LARGEST_SEED)
     method: Method = Method.ADO_LLM
     llm: str | None = Field(default=None, min_length=1, max_length=200)
     replay: str | None = Field(default=None, min_length=1, max_length=200)
     demonstrations: Demonstrations = Demonstrations.TOP
-    top_k: int = Field(default=5, ge=1, le=1000)
+    top_k: _Whole = Field(default=5, ge=1, le=1000)
     start: Start = Start.AUTO
     model: Model = Model.METRICS
     llm_share: LlmShare = LlmShare.ADAPTIVE
-    warm_start: tuple[_Source, ...] = Field(default=(), max_length=_MOST_SOURCES)
+    warm_start: _Sources = Field(default=(), max_length=_MOST_SOURCES)
     stop_when_feasible: bool | None = None
-    time_limit: float = Field(default=30.0, gt=0, le=86_400)
+    time_limit: _Seconds = Field(default=30.0, gt=0, le=86_400)
     gating: Gating = Gating.SPECS
     fast: bool = False
 
@@ -145,7 +169,11 @@ class JobConfig(BaseModel):
         return self
 
     @model_validator(mode="after")
-    def _gp_can_carry_the_budget(self) -> Self:
+    def _the_method_can_carry_the_budget(self) -> Self:
+        if self.method is Method.RANDOM and self.budget > _LARGEST_BUDGET:
+            raise ValueError(
+                f"budget: {self.budget} is too much; lower budget to {_LARGEST_BUDGET}"
+            )
         if self.method is not Method.RANDOM and self.budget > _LARGEST_GP_BUDGET:
             raise ValueError(
                 f"budget: {self.budget} is too much for method {self.method.value!r}: an exact GP "

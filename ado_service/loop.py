@@ -15,6 +15,7 @@ from ado_service.proposers.protocol import History, Observation, Proposal
 from ado_service.stages import Stage, Stages
 from circuits.definition import Circuit
 from circuits.fom import judge
+from circuits.shortfall import shortfall
 from circuits.spec import Spec
 from simulators.corners import worst_corner
 from simulators.protocol import Simulator
@@ -186,7 +187,13 @@ def _tried(batch: Sequence[Entry], history: History) -> list[Tried]:
     ordered = sorted(batch, key=lambda entry: entry.index)
     seen = history.observations[len(history.observations) - len(ordered) :]
     return [
-        Tried(entry.index, entry.round, entry.proposal.proposer, one.verdict.rank)
+        Tried(
+            entry.index,
+            entry.round,
+            entry.proposal.proposer,
+            (*one.verdict.rank, -shortfall(one.metrics, history.specs)),
+            history.objective.gains(one.metrics) if one.verdict.feasible else None,
+        )
         for entry, one in zip(ordered, seen, strict=True)
     ]
 

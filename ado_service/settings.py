@@ -19,6 +19,7 @@ from pydantic_settings import (
 from pydantic_settings import SettingsError as SourceError
 
 from ado_service.llm.profile import LLMProfile
+from ado_service.local_llm.embedded import NAME as EMBEDDED
 from simulators.host_count import host_count
 
 _PREFIX = "ADO_"
@@ -44,8 +45,13 @@ class Settings(BaseSettings):
         lease_seconds: how long a runner may be silent before another takes its job.
         host, port: where the server listens.
         api_key: a key that the server accepts beside those in the database; None for none.
-        llm_profiles: models by profile name; jobs refer to them by name only.
-        default_llm: the profile of a job that names none; None for no LLM.
+        llm_profiles: models by profile name; jobs refer to them by name only, and to the models of
+            `ado models list` likewise.
+        default_llm: the profile of a job that names none, or `local` for the embedded model; None
+            for no LLM.
+        tuning_device: where models are tuned, `cpu`, `cuda` or `cuda:N`; None for the GPU, or the
+            CPU where there is none.
+        tuning_threads: of the CPU that a tuning uses; the last digits of its weights depend on it.
     """
 
     model_config = SettingsConfigDict(
@@ -72,11 +78,13 @@ class Settings(BaseSettings):
     api_key: SecretStr | None = None
     llm_profiles: dict[str, LLMProfile] = Field(default_factory=dict)
     default_llm: str | None = None
+    tuning_device: str | None = Field(default=None, max_length=50)
+    tuning_threads: int = Field(default_factory=lambda: len(os.sched_getaffinity(0)), ge=1, le=1024)
 
     @model_validator(mode="after")
     def _default_is_known(self) -> Self:
-        if self.default_llm is not None and self.default_llm not in self.llm_profiles:
-            known = ", ".join(sorted(self.llm_profiles)) or "none"
+        if self.default_llm not in {None, EMBEDDED, *self.llm_profiles}:
+            known = ", ".join(sorted({EMBEDDED, *self.llm_profiles}))
             raise ValueError(
                 f"default_llm names {self.default_llm!r}, which is no profile; known are: {known}"
             )

@@ -38,7 +38,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ado_service.commands.console import log_to_stderr
+from ado_service.llm.local_chat import local_profile
 from ado_service.llm.profile import LLMProfile, MissingKeyError
+from ado_service.local_llm import embedded
 from ado_service.settings import SettingsError, load_settings
 from ado_service.store.errors import StoreError
 from ado_service.store.store import Store
@@ -168,7 +170,7 @@ def _options() -> tuple[argparse.Namespace, LLMProfile | None]:
     found.add_argument("--seeds", type=int, help="how many, from 1; 10")
     found.add_argument("--budget", type=int, help="simulations of a run, at least 6; 105")
     found.add_argument("--workers", type=int, default=2, help="jobs at one time")
-    found.add_argument("--llm", metavar="PROFILE", help="LLM profile of the settings")
+    found.add_argument("--llm", metavar="PROFILE", help="LLM profile of the settings, or local")
     found.add_argument("--database", type=Path, help=f"SQLite file of all runs; {_DATABASE}")
     found.add_argument("--transcripts", type=Path, metavar="FOLDER", help="write LLM turns there")
     found.add_argument("--replay", action="store_true", help="ask no model, replay recorded runs")
@@ -208,6 +210,8 @@ def _profile(found: argparse.ArgumentParser, options: argparse.Namespace) -> LLM
     try:
         profiles = load_settings().llm_profiles
         profile = None if options.llm is None else profiles.get(options.llm)
+        if profile is None and options.llm == embedded.NAME and embedded.is_there():
+            profile = local_profile(embedded.NAME)
         if options.llm is None or options.replay or options.report:
             return profile
         if profile is None:

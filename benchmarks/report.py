@@ -16,9 +16,13 @@ from statistics import median
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 _VERSIONS = ("torch", "botorch", "gpytorch", "numpy", "sqlalchemy")
+
+_WIDTH = 250
+"""Columns of a table: more than any of ours needs, so that nothing in it is cut off."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,21 +119,23 @@ def _print(rows: Sequence[Row], meta: dict[str, Any]) -> None:
     for row in rows:
         goal = "" if row.goal is None else f"{row.goal:g} {'✓' if row.holds else '✗'}"
         table.add_row(
-            row.name,
+            escape(row.name),
             _figure(row.ours),
             _figure(row.peer),
-            row.peer_name,
-            row.unit,
+            escape(row.peer_name),
+            escape(row.unit),
             _figure(row.ratio),
             "" if row.low is None else f"{_figure(row.low)}..{_figure(row.high)}",
             goal,
             str(row.n),
         )
-    console = Console(width=140)
+    console = Console(width=_WIDTH)
     console.print(table)
     for row in rows:
         if row.detail:
-            console.print(f"{row.name}: {row.detail}", soft_wrap=True, highlight=False)
+            # Not markup: what stands in brackets would be taken for it, and left out.
+            told = f"{row.name}: {row.detail}"
+            console.print(told, soft_wrap=True, highlight=False, markup=False)
     console.print(meta, soft_wrap=True, highlight=False)
 
 

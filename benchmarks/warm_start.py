@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import sys
 import tempfile
 import time
 from collections.abc import Sequence
@@ -30,6 +29,7 @@ from typing import TYPE_CHECKING
 from ado_service.job_config import JobConfig, Method
 from benchmarks.peer_runs.bootstrap import median_ratio
 from benchmarks.report import Row, parser, report
+from benchmarks.sized_job import sized
 from circuits.definition import Circuit
 from circuits.loader import load_circuit
 from circuits.spec import Direction, Spec
@@ -145,20 +145,8 @@ def _sized(
     store: Store, settings: Settings, circuit: Circuit, config: JobConfig
 ) -> tuple[int, str]:
     """Simulations that a job took to all specs, or its budget, and its id."""
-    from ado_service.jobs.runner import Runner
-    from ado_service.jobs.submit import submit
-    from ado_service.store.job_record import JobState
-
-    job, _ = submit(store, settings, circuit, config)
-    lease = store.leases.claim("benchmark", settings.lease_seconds, job.id)
-    if lease is None:
-        sys.exit(f"{job.id} could not be claimed")
-    if fault := Runner(store, settings).run(lease):
-        sys.exit(f"{job.id}: {fault}")
-    ended = store.jobs.get(job.id)
-    if ended.state is not JobState.FINISHED:
-        sys.exit(f"{job.id} {ended.state.value}: {ended.message}")
-    return ended.simulations_to_all_specs or config.budget, job.id
+    job = sized(store, settings, circuit, config)
+    return job.simulations_to_all_specs or config.budget, job.id
 
 
 def _row(kind: str, names: Sequence[str], found: Sequence[Saving]) -> Row:

@@ -15,6 +15,7 @@ from circuits.folder import LIBRARY, Folder
 from circuits.importer.circuit import import_circuit
 from circuits.importer.syntax import Syntax
 from circuits.importer.yaml_data import surroundings, with_imported
+from circuits.mistakes import mistakes
 from circuits.source import Source
 from circuits.units import UnitError, parse_quantity
 from circuits.upload import Upload
@@ -135,10 +136,10 @@ def _quantity(source: YamlSource, path: tuple[int | str, ...], text: str) -> flo
 
 def _findings(source: YamlSource, error: ValidationError) -> list[Finding]:
     found = []
-    for detail in error.errors():
+    for detail in mistakes(error.errors()):
         path = detail["loc"]
         named = ".".join(str(key) for key in path) or "the circuit"
-        problem = detail["msg"].removeprefix("Value error, ")
+        problem = detail["msg"]
         line = source.line(path) or _line_naming(source, problem)
         found.append(Finding(source.file, line, f"{named}: {problem}", "See docs/circuits.md"))
     return found

@@ -21,6 +21,8 @@ from ado_service.api import (
     models,
     pareto,
     transcripts,
+    tuning_events,
+    tunings,
     uploads,
 )
 from ado_service.api.access import Guard
@@ -39,6 +41,8 @@ _ROUTERS = (
     transcripts.routes,
     designs.routes,
     pareto.routes,
+    tunings.routes,
+    tuning_events.routes,
     models.routes,
     chat_completions.routes,
     health.routes,
@@ -60,7 +64,8 @@ def create_app(
         settings: of the process. Serve the application through `serve.serve`, which refuses
             addresses that need a key without one.
         run_jobs: whether jobs run in this process; `ado worker` processes run them otherwise.
-        hosted: the language models that this server answers chat completions with, by name.
+        hosted: the language models that this server answers chat completions with, by name;
+            those on record and the embedded one when None.
     """
     app = FastAPI(
         title="ado-service",

@@ -8,7 +8,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from ado_service.api.openai_error import OpenAIError
 from ado_service.api.resource import Text
-from ado_service.api.routing import parse_json
+from ado_service.api.strict_json import parse_json
 from ado_service.local_llm.generation_request import MOST_ANSWERS, GenerationRequest
 
 _MOST_STOPS = 16

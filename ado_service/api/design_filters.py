@@ -8,7 +8,7 @@ from typing import Annotated
 from pydantic import AfterValidator, Field
 
 from ado_service.api.resource import Filters, Name
-from ado_service.store.design_query import DesignQuery, MetricRange
+from ado_service.store.design_query import DesignQuery, MetricRange, Sort
 from ado_service.store.design_record import DesignState
 from circuits.units import parse_quantity
 
@@ -71,10 +71,8 @@ class JobDesignFilters(Filters):
         "May be given several times.",
     )
     fom: _Range | None = Field(default=None, description="`min:max`, either end may be left out.")
-    sort: str = Field(
+    sort: Sort = Field(
         default="id",
-        max_length=220,
-        pattern=r"^-?(id|fom|metric:[a-z][a-z0-9_]{0,63})$",
         description="`id`, `fom` or `metric:NAME`; a leading `-` for the largest first. Designs "
         "without a value to sort by are left out.",
     )

@@ -13,6 +13,7 @@ from ado_service.api.documented import not_modified, problems
 from ado_service.api.etag import IfNoneMatch, etag, headers, unchanged
 from ado_service.api.routing import router
 from ado_service.api.service import StoreHere
+from ado_service.jobs.browsing import check_sort
 from ado_service.store.design_query import DesignQuery
 from ado_service.store.store import Store
 
@@ -64,6 +65,7 @@ def list_job_designs(
 
 
 def _page(store: Store, query: DesignQuery) -> DesignPage:
+    check_sort(store, query)
     page = store.designs.page(query)
     return DesignPage(
         items=[Design.model_validate(record) for record in page.items],

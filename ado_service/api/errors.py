@@ -13,12 +13,14 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from ado_service.api.last_resort import internal_error
-from ado_service.api.problem import CircuitFinding, InvalidField, Place, ProblemError
+from ado_service.api.problem import CircuitFinding, InvalidField, Place, ProblemError, invalid
 from ado_service.api.routing import allowed_methods
 from ado_service.jobs.asked import SubmissionError
+from ado_service.jobs.browsing import UnknownNameError
 from ado_service.jobs.upload import LibraryNameError, UploadsBusyError
 from ado_service.store import errors as store
 from circuits.errors import CircuitError
+from circuits.mistakes import mistakes
 from simulators.ngspice.errors import SimulatorError
 
 _log = structlog.get_logger(__name__)
@@ -57,6 +59,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(ProblemError, _problem)
     app.add_exception_handler(store.StoreError, _store)
     app.add_exception_handler(SubmissionError, _submission)
+    app.add_exception_handler(UnknownNameError, _unknown_name)
     app.add_exception_handler(CircuitError, _circuit)
     app.add_exception_handler(LibraryNameError, _library_name)
     app.add_exception_handler(UploadsBusyError, _busy)
@@ -83,7 +86,7 @@ def of_store(error: store.StoreError) -> ProblemError:
 
 def of_validation(details: Sequence[Mapping[str, Any]]) -> ProblemError:
     """The answer to a request that does not fit its schema (`details` as pydantic gives them)."""
-    errors = [_invalid_field(detail) for detail in details]
+    errors = [_invalid_field(detail) for detail in mistakes(details)]
     in_path = [error for error in errors if error.location == "path"]
     if in_path:  # an address that cannot name anything names nothing
         return ProblemError(404, "not-found", f"there is no such resource: {in_path[0].detail}")
@@ -114,6 +117,11 @@ async def _submission(_request: Request, error: Exception) -> Response:
     pointer = "".join(f"/{part}" for part in error.field.split("."))
     field = InvalidField(location="body", pointer=pointer, detail=f"{error.problem}. {error.cure}")
     return ProblemError(422, "invalid-request", str(error), [field]).response
+
+
+async def _unknown_name(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, UnknownNameError)
+    return invalid("query", f"/{error.field}", str(error)).response
 
 
 async def _circuit(_request: Request, error: Exception) -> Response:
@@ -169,7 +177,7 @@ _NAMED = re.compile(r"^(?P<field>[a-z_]+): ")
 
 def _invalid_field(detail: Mapping[str, Any]) -> InvalidField:
     place, *path = [str(part) for part in detail["loc"]] or ["body"]
-    text = str(detail["msg"]).removeprefix("Value error, ")
+    text = str(detail["msg"])
     if detail["type"] == "json_invalid":
         text = f"no valid JSON at character {path[0]}: {detail['ctx']['error']}"
         path = []

@@ -1,4 +1,4 @@
-"""A job's events as Server-Sent Events, read from the event table.
+"""The events of a job or a tuning as Server-Sent Events, read from their table.
 
 Whichever process wrote an event, and whichever one the client is connected to: the table is the
 only thing they share, and its ids the only state of a stream.
@@ -7,17 +7,16 @@ only thing they share, and its ids the only state of a stream.
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Sequence
+from typing import Protocol
 
 import anyio
 import structlog
 from fastapi.concurrency import run_in_threadpool
 from fastapi.sse import KEEPALIVE_COMMENT, format_sse_event
 
-from ado_service.api.event import Event
 from ado_service.api.service import Service
 from ado_service.store.errors import StoreError
-from ado_service.store.event_record import EventRecord
 
 _log = structlog.get_logger(__name__)
 
@@ -31,19 +30,43 @@ _QUICKEST, _SLOWEST = 0.1, 1.0
 _PAGE = 200
 
 
-async def event_stream(service: Service, job_id: str, after: int) -> AsyncIterator[bytes]:
-    """The events behind id `after`, then each one as it comes, until the job has ended.
+class ShownEvent(Protocol):
+    """An event as the API shows it."""
+
+    @property
+    def id(self) -> int:
+        """Increasing."""
+        ...
+
+    @property
+    def kind(self) -> str:
+        """What it tells of."""
+        ...
+
+    def model_dump_json(self) -> str:
+        """The event as JSON."""
+        ...
+
+
+Look = Callable[[int, int], tuple[bool, Sequence[ShownEvent]]]
+"""Given an id and a limit: whether no more will come, and the events beyond the id."""
+
+
+async def event_stream(
+    service: Service, look: Look, after: int, *, what: str = "the job"
+) -> AsyncIterator[bytes]:
+    """The events behind id `after`, then each one as it comes, until the end.
 
     It ends early when the server shuts down or the database does not answer: the client comes
     back with the last id it saw.
     """
-    yield format_sse_event(retry=_RECONNECT_MILLISECONDS, comment="events of the job")
+    yield format_sse_event(retry=_RECONNECT_MILLISECONDS, comment=f"events of {what}")
     pause, spoke = _QUICKEST, time.monotonic()
     while not service.closing.is_set():
         try:
-            ended, found = await run_in_threadpool(_look, service, job_id, after)
+            ended, found = await run_in_threadpool(look, after, _PAGE)
         except StoreError as error:
-            _log.warning("event_stream_cut", job=job_id, detail=str(error))
+            _log.warning("event_stream_cut", detail=str(error))
             return
         for event in found:
             yield _format(event)
@@ -61,14 +84,6 @@ async def event_stream(service: Service, job_id: str, after: int) -> AsyncIterat
         pause = min(2 * pause, _SLOWEST)
 
 
-def _look(service: Service, job_id: str, after: int) -> tuple[bool, list[EventRecord]]:
-    """Whether the job has ended, and its next events."""
-    # The job first: an ended job has no events to come, so that what is read next is all.
-    ended = service.store.jobs.get(job_id).state.ended
-    return ended, service.store.events.after(job_id, after, _PAGE)
-
-
-def _format(event: EventRecord) -> bytes:
-    shown = Event.model_validate(event)
+def _format(event: ShownEvent) -> bytes:
     kind = " ".join(event.kind.split())
-    return format_sse_event(data_str=shown.model_dump_json(), event=kind, id=str(event.id))
+    return format_sse_event(data_str=event.model_dump_json(), event=kind, id=str(event.id))

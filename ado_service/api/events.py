@@ -14,8 +14,9 @@ from ado_service.api.event import Event
 from ado_service.api.event_stream import event_stream
 from ado_service.api.resource import Limit, Resource
 from ado_service.api.routing import router
-from ado_service.api.service import ServiceHere
+from ado_service.api.service import Service, ServiceHere
 from ado_service.store.database import LARGEST_ID
+from ado_service.store.event_record import EventRecord
 
 routes = router("/v1/jobs", "jobs")
 
@@ -88,17 +89,26 @@ async def follow_events(
         return page
     if page.complete and not page.items:
         return Response(status_code=204)
+
+    def look(after: int, limit: int) -> tuple[bool, list[Event]]:
+        ended, found = _look(service, job_id, after, limit)
+        return ended, [Event.model_validate(event) for event in found]
+
     return StreamingResponse(
-        event_stream(service, job_id, after),
+        event_stream(service, look, after),
         media_type=_STREAM,
         headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
     )
 
 
-def _page(service: ServiceHere, job_id: str, after: int, limit: int) -> EventPage:
+def _look(service: Service, job_id: str, after: int, limit: int) -> tuple[bool, list[EventRecord]]:
     # The job first: an ended job has no events to come, so that what is read next is all.
     ended = service.store.jobs.get(job_id).state.ended
-    found = service.store.events.after(job_id, after, limit)
+    return ended, service.store.events.after(job_id, after, limit)
+
+
+def _page(service: Service, job_id: str, after: int, limit: int) -> EventPage:
+    ended, found = _look(service, job_id, after, limit)
     return EventPage(
         items=[Event.model_validate(event) for event in found],
         last_id=found[-1].id if found else after,

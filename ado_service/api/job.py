@@ -77,7 +77,9 @@ class Job(Resource):
     simulations_to_all_specs: int | None = Field(
         description="Simulations until a design met every spec; null if none has."
     )
-    best: BestDesign | None = Field(description="The best design so far: feasible, then FOM.")
+    best: BestDesign | None = Field(
+        description="The best design so far: feasible, then FOM, then nearest to its specs."
+    )
     message: str = Field(description="Why it failed, or a note.")
     created_at: datetime
     started_at: datetime | None

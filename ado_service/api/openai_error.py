@@ -9,13 +9,49 @@ from typing import Any
 import structlog
 from starlette.responses import JSONResponse
 
-from ado_service.local_llm import LocalModelError, MissingExtraError
 from ado_service.local_llm import generation_error as generation
+from ado_service.local_llm.errors import (
+    AdapterError,
+    LocalModelError,
+    MissingExtraError,
+    ModelMemoryError,
+    UnsupportedModelError,
+    WeightsError,
+)
 from ado_service.local_llm.hosted_models import UnknownModelError
 from ado_service.store.column_types import storable
+from ado_service.store.errors import StoreError
 
 _log = structlog.get_logger(__name__)
 _RETRY_SECONDS = 5
+
+
+_NOT_LOADED = {
+    ModelMemoryError: (
+        "this model does not fit in the server's free memory; ask a smaller one, or try again "
+        "when less runs there",
+        "out_of_memory",
+    ),
+    WeightsError: (
+        "the weights of this model are truncated or corrupt on the server; its log says which, "
+        "and what to do",
+        "model_broken",
+    ),
+    UnsupportedModelError: (
+        "this model is of an architecture that the server cannot run; its log says more",
+        "model_unsupported",
+    ),
+    AdapterError: (
+        "this tuning does not belong to the model that it is to be used with; the server's log "
+        "says more",
+        "tuning_mismatch",
+    ),
+    LocalModelError: (
+        "this model cannot be loaded now; the server's log says why",
+        "model_not_loaded",
+    ),
+}
+"""What clients are told of a model that cannot be loaded; the first kind that fits."""
 
 
 class OpenAIError(Exception):
@@ -67,13 +103,17 @@ def of_local_model(error: LocalModelError) -> OpenAIError:
         return OpenAIError(404, str(error), param="model", code="model_not_found")
     # The text may show how this machine is set up: it is for the log.
     _log.error("model_not_loaded", detail=str(error))
-    return OpenAIError(
-        503,
-        "this model cannot be loaded now; the server's log says why",
-        param="model",
-        code="model_not_loaded",
-        headers={"Retry-After": str(_RETRY_SECONDS)},
-    )
+    message, code = next(said for kind, said in _NOT_LOADED.items() if isinstance(error, kind))
+    headers = {"Retry-After": str(_RETRY_SECONDS)}
+    return OpenAIError(503, message, param="model", code=code, headers=headers)
+
+
+def of_store(error: StoreError) -> OpenAIError:
+    """The answer where the design database, which knows the models, cannot be asked."""
+    _log.error("models_not_known", detail=str(error))
+    message = "the server cannot look its models up now; its log says why"
+    headers = {"Retry-After": str(_RETRY_SECONDS)}
+    return OpenAIError(503, message, code="unavailable", headers=headers)
 
 
 def of_generation(error: generation.GenerationError) -> OpenAIError:
@@ -94,6 +134,9 @@ def of_generation(error: generation.GenerationError) -> OpenAIError:
         case generation.EngineClosed():
             headers = {"Retry-After": str(_RETRY_SECONDS)}
             return OpenAIError(503, str(error), code="unavailable", headers=headers)
+        case generation.MemoryExhausted():
+            headers = {"Retry-After": str(_RETRY_SECONDS)}
+            return OpenAIError(503, str(error), code="out_of_memory", headers=headers)
         case generation.NonFiniteLogits():
             return OpenAIError(500, str(error), code="non_finite_logits")
     # Of what else may go wrong the text is for the log, where it stands already.

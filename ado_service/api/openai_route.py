@@ -10,12 +10,14 @@ from ado_service.api.openai_error import (
     OpenAIError,
     of_generation,
     of_local_model,
+    of_store,
     of_unknown_model,
 )
 from ado_service.api.routing import Handler
 from ado_service.local_llm import LocalModelError
 from ado_service.local_llm.generation_error import GenerationError
 from ado_service.local_llm.hosted_models import UnknownModelError
+from ado_service.store.errors import StoreError
 
 
 class OpenAIRoute(APIRoute):
@@ -37,6 +39,8 @@ class OpenAIRoute(APIRoute):
                 return of_local_model(error).response
             except GenerationError as error:
                 return of_generation(error).response
+            except StoreError as error:
+                return of_store(error).response
 
         return answered
 

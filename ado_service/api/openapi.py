@@ -19,6 +19,7 @@ _TAGS = [
     {"name": "circuits", "description": "What can be sized."},
     {"name": "jobs", "description": "Sizing jobs: started, followed, paused, cancelled."},
     {"name": "designs", "description": "Every design ever tried, with its results."},
+    {"name": "tunings", "description": "Local models, tuned on designs of finished jobs."},
     {"name": "health", "description": "For supervisors and load balancers."},
 ]
 _KEY = {

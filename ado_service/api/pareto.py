@@ -15,9 +15,8 @@ from ado_service.api.etag import IfNoneMatch, etag, headers, unchanged
 from ado_service.api.resource import Filters, NextCursor, Resource
 from ado_service.api.routing import router
 from ado_service.api.service import StoreHere
-from ado_service.store.design_query import DesignQuery
-from ado_service.store.errors import NotFound
-from ado_service.store.job_record import JobRecord
+from ado_service.jobs.browsing import check_sort, pareto_job
+from ado_service.store.design_query import DesignQuery, Sort
 from circuits.spec import Direction
 
 routes = router("/v1/jobs", "jobs")
@@ -26,10 +25,8 @@ routes = router("/v1/jobs", "jobs")
 class ParetoFilters(Filters):
     """Which part of the front, in which order."""
 
-    sort: str = Field(
+    sort: Sort = Field(
         default="id",
-        max_length=220,
-        pattern=r"^-?(id|fom|metric:[a-z][a-z0-9_]{0,63})$",
         description="`id`, `fom` or `metric:NAME`; a leading `-` for the largest first.",
     )
 
@@ -66,9 +63,9 @@ def get_pareto_front(
     if_none_match: IfNoneMatch = None,
 ) -> ParetoFront | Response:
     """The front as it stands: a design that is dominated by a later one leaves it."""
-    job = store.jobs.get(job_id)
-    _check(job)
+    job = pareto_job(store, job_id)
     query = DesignQuery(job_id=job_id, pareto=True, corners=False, **filters.model_dump())
+    check_sort(store, query)
     page = store.designs.page(query)
     shown = ParetoFront(
         objective=str(job.config.objective),
@@ -80,14 +77,6 @@ def get_pareto_front(
     tag = etag(_mark(shown))
     response.headers.update(headers(tag))
     return unchanged(tag, if_none_match) or shown
-
-
-def _check(job: JobRecord) -> None:
-    if not job.config.objective.aims:
-        raise NotFound(
-            f"job {job.id} has no Pareto front: its objective is {job.config.objective}; "
-            "start one with the objective pareto:METRIC,METRIC"
-        )
 
 
 def _mark(shown: ParetoFront) -> str:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
-import math
-from collections.abc import Callable, Coroutine, Iterable, Mapping
+from collections.abc import Callable, Coroutine, Iterable
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -12,6 +10,7 @@ from fastapi.routing import APIRoute
 from starlette.responses import Response
 
 from ado_service.api.problem import ProblemError, invalid
+from ado_service.api.strict_json import parse_json
 
 _REPEATABLE = frozenset({"metric"})
 
@@ -58,49 +57,6 @@ def allowed_methods(request: Request) -> list[str]:
 class _StrictRequest(Request):
     async def json(self) -> Any:
         return parse_json(await self.body())
-
-
-def parse_json(body: bytes) -> Any:
-    """The JSON value of a request body.
-
-    Raises:
-        json.JSONDecodeError: no JSON, or JSON on which readers would not agree: a name given
-            twice, NaN, a number beyond the range of floats.
-    """
-    try:
-        return json.loads(
-            body,
-            object_pairs_hook=_object,
-            parse_constant=_refuse,
-            parse_float=_finite,
-        )
-    except json.JSONDecodeError:
-        raise
-    except RecursionError:
-        problem = "nested too deeply"
-    except ValueError as error:  # not UTF-8, or a refusal of ours
-        problem = "not UTF-8 text" if isinstance(error, UnicodeDecodeError) else str(error)
-    raise json.JSONDecodeError(problem, "", 0)
-
-
-def _object(pairs: list[tuple[str, Any]]) -> Mapping[str, Any]:
-    found: dict[str, Any] = {}
-    for name, value in pairs:
-        if name in found:
-            raise ValueError(f"the name {name[:100]!r} is there twice")
-        found[name] = value
-    return found
-
-
-def _refuse(constant: str) -> float:
-    raise ValueError(f"{constant} is no JSON number")
-
-
-def _finite(text: str) -> float:
-    value = float(text)
-    if not math.isfinite(value):
-        raise ValueError(f"the number {text[:100]} is out of range")
-    return value
 
 
 def _check_query(request: Request, *, takes_query: bool) -> None:

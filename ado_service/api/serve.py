@@ -79,6 +79,6 @@ def serve(settings: Settings, *, run_jobs: bool = True) -> None:
     server = make_server(settings, run_jobs=run_jobs)
     # Uvicorn reports an application that cannot start by a traceback: a database that cannot be
     # used is found here first, and said in one line by whoever calls this.
-    Store.open(settings.database_url).close()
+    Store.open(settings.database_url, home=settings.data_dir).close()
     with contextlib.suppress(KeyboardInterrupt):
         server.run()

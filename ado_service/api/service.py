@@ -13,8 +13,10 @@ from fastapi import Depends, Request
 
 from ado_service.jobs.upload import Uploads
 from ado_service.local_llm.hosted_models import EngineFactory, HostedModels
+from ado_service.model_registry import ModelRegistry
 from ado_service.settings import Settings
 from ado_service.store.store import Store
+from ado_service.tunings.worker import TuningWorker
 
 _log = structlog.get_logger(__name__)
 _DRAIN_SECONDS = 30.0
@@ -48,6 +50,7 @@ class Service:
         worker: runs jobs here; None where `ado worker` processes do.
         models: the language models that chat completions are asked of.
         closing: set when the server shuts down, for those who stream.
+        tuner: runs tunings, each in a process of its own; None where jobs do not run here.
     """
 
     store: Store
@@ -56,40 +59,50 @@ class Service:
     worker: JobWorker | None = None
     models: HostedModels = field(default_factory=HostedModels)
     closing: threading.Event = field(default_factory=threading.Event)
+    tuner: JobWorker | None = None
 
     def close_soon(self) -> None:
         """Begin to shut down: streams and generations end, the worker takes no further batch."""
         self.closing.set()
         self.models.stop()
-        if self.worker is not None:
-            self.worker.stop(0)
+        for worker in (self.worker, self.tuner):
+            if worker is not None:
+                worker.stop(0)
 
 
 @contextmanager
 def running(
     settings: Settings, *, run_jobs: bool, hosted: Mapping[str, EngineFactory] | None = None
 ) -> Iterator[Service]:
-    """A service with its database open and its worker started; drained and closed at the end."""
-    with Store.open(settings.database_url) as store:
-        worker = _worker(store, settings) if run_jobs else None
-        models = HostedModels(hosted)
-        service = Service(store, settings, Uploads(store, settings), worker, models)
-        if service.worker is not None:
-            service.worker.start()
+    """A service with its database open and its worker started; drained and closed at the end.
+
+    Without `hosted` it hosts the models on record, for chat completions and jobs alike.
+    """
+    with Store.open(settings.database_url, home=settings.data_dir) as store:
+        models = HostedModels(ModelRegistry(store) if hosted is None else hosted)
+        worker = _worker(store, settings, models) if run_jobs else None
+        tuner = TuningWorker(store, settings) if run_jobs else None
+        uploads = Uploads(store, settings)
+        service = Service(store, settings, uploads, worker, models, tuner=tuner)
+        for runs in (service.worker, service.tuner):
+            if runs is not None:
+                runs.start()
         try:
             yield service
         finally:
             service.close_soon()
             service.models.close()
-            if service.worker is not None and not service.worker.stop(_DRAIN_SECONDS):
-                _log.warning("worker_still_busy", cure="its job is taken over when its lease ends")
+            for runs in (service.worker, service.tuner):
+                if runs is not None and not runs.stop(_DRAIN_SECONDS):
+                    cure = "what it runs is taken over when its lease ends"
+                    _log.warning("worker_still_busy", cure=cure)
 
 
-def _worker(store: Store, settings: Settings) -> JobWorker:
+def _worker(store: Store, settings: Settings, models: HostedModels) -> JobWorker:
     # It brings torch along, which takes seconds that a server without jobs can do without.
     from ado_service.jobs.worker import Worker
 
-    return Worker(store, settings)
+    return Worker(store, settings, models=models)
 
 
 async def get_service(request: Request) -> Service:

@@ -14,10 +14,12 @@ import typer
 from pydantic import ValidationError
 from rich.console import Console
 
+from ado_service.jobs.browsing import UnknownNameError
 from ado_service.settings import Settings, SettingsError, load_settings
-from ado_service.store.errors import StoreError
+from ado_service.store.errors import BadCursor, BadDatabaseUrl, JobEnded, NotFound, StoreError
 from ado_service.store.store import Store
 from circuits.errors import CircuitError, UnknownCircuitError
+from circuits.mistakes import mistakes
 from simulators.ngspice.errors import SimulatorError
 from simulators.pdk.errors import PdkError
 
@@ -52,17 +54,19 @@ def told_plainly() -> Iterator[None]:
     """Turn the errors that a user can mend into a message and an exit code."""
     try:
         yield
-    except (UnknownCircuitError, CircuitError, SettingsError) as error:
+    except (UnknownCircuitError, CircuitError, SettingsError, UnknownNameError) as error:
+        fail(str(error))
+    except (NotFound, JobEnded, BadCursor, BadDatabaseUrl) as error:
         fail(str(error))
     except ValidationError as error:
-        fail("; ".join(_plain(dict(detail)) for detail in error.errors()))
+        fail("; ".join(_plain(detail) for detail in mistakes(error.errors())))
     except (StoreError, SimulatorError, PdkError) as error:
         fail(str(error), FAILED)
 
 
 def _plain(detail: dict[str, Any]) -> str:
     field = ".".join(str(part) for part in detail["loc"])
-    text = str(detail["msg"]).removeprefix("Value error, ")
+    text = str(detail["msg"])
     return f"{field}: {text}" if field else text
 
 
@@ -81,7 +85,7 @@ def settings_with(database: str | None = None, **overrides: Any) -> Settings:
 @contextmanager
 def open_store(settings: Settings) -> Iterator[Store]:
     """The design database, closed at the end."""
-    with Store.open(settings.database_url) as store:
+    with Store.open(settings.database_url, home=settings.data_dir) as store:
         yield store
 
 

@@ -6,7 +6,6 @@ from dataclasses import replace
 from typing import Annotated
 
 import typer
-from pydantic import ValidationError
 from rich.table import Column, Table
 
 from ado_service.commands.console import (
@@ -19,11 +18,12 @@ from ado_service.commands.console import (
     settings_with,
     told_plainly,
 )
+from ado_service.jobs.browsing import check_circuit_name, check_sort, pareto_job
 from ado_service.jobs.summary import summarise
 from ado_service.store.design_query import DesignQuery
-from ado_service.store.errors import JobEnded, NotFound
 from ado_service.store.job_query import JobQuery
 from ado_service.store.job_record import JobState, WantedState
+from ado_service.store.store import Store
 
 _ID = Column("job", no_wrap=True, min_width=20)  # to be copied into another command
 Limit = Annotated[int, typer.Option(min=1, max=200, help="How many at most.")]
@@ -42,15 +42,13 @@ def jobs(
     """List jobs, show one, pause or cancel it."""
     with told_plainly(), open_store(settings_with(database)) as store:
         if job is not None:
-            try:
-                if cancel or pause:
-                    wanted = WantedState.CANCEL if cancel else WantedState.PAUSE
-                    store.jobs.set_wanted_state(job, wanted)
-                shown = summarise(store, job)
-            except (NotFound, JobEnded) as error:
-                fail(str(error))
-            print_json(shown.model_dump(mode="json"))
+            if cancel or pause:
+                wanted = WantedState.CANCEL if cancel else WantedState.PAUSE
+                store.jobs.set_wanted_state(job, wanted)
+            print_json(summarise(store, job).model_dump(mode="json"))
             return
+        if circuit is not None:
+            check_circuit_name(store, circuit)
         page = store.jobs.page(JobQuery(state=state, circuit_name=circuit, limit=limit))
     if as_json:
         print_json([one.model_dump(mode="json") for one in page.items])
@@ -90,20 +88,18 @@ def designs(
     with told_plainly(), open_store(settings_with(database)) as store:
         if job is not None and pareto not in {None, job}:
             fail("--job and --pareto name different jobs; give one of them")
-        try:
-            query = DesignQuery(
-                job_id=pareto or job,
-                pareto=pareto is not None,
-                circuit_name=circuit,
-                feasible=True if feasible else None,
-                proposer=proposer,
-                sort=sort,
-                limit=limit,
-                cursor=cursor,
-                corners=False,
-            )
-        except ValidationError as error:
-            fail("; ".join(str(detail["msg"]) for detail in error.errors()))
+        query = DesignQuery(
+            job_id=pareto or job,
+            pareto=pareto is not None,
+            circuit_name=circuit,
+            feasible=True if feasible else None,
+            proposer=proposer,
+            sort=sort,
+            limit=limit,
+            cursor=cursor,
+            corners=False,
+        )
+        _check(store, query)
         page = store.designs.page(query)
     if as_json:
         found = [one.model_dump(mode="json", exclude={"corners"}) for one in page.items]
@@ -118,3 +114,14 @@ def designs(
         met = f"{one.specs_met}/{one.specs_total}"
         table.add_row(str(one.id), one.job_id, one.circuit_name, one.proposer, fom, met, metrics)
     out.print(table)
+
+
+def _check(store: Store, query: DesignQuery) -> None:
+    """Refuse names of which there can be no designs: an empty table would not tell."""
+    if query.job_id is not None:
+        if query.pareto:
+            pareto_job(store, query.job_id)
+        store.jobs.get(query.job_id)
+    if query.circuit_name is not None:
+        check_circuit_name(store, query.circuit_name)
+    check_sort(store, query)

@@ -7,12 +7,13 @@ from pathlib import Path
 from rich.table import Table
 
 from ado_service.commands.console import FAILED, fail, out, print_json
-from ado_service.commands.netlists import write_netlists
+from ado_service.commands.netlists import folder_written, write_netlists
 from ado_service.commands.tables import size_table, spec_table
 from ado_service.jobs.asked import job_specs
 from ado_service.jobs.summary import JobSummary, ParetoSummary, summarise
 from ado_service.store.job_record import JobRecord, JobState
 from ado_service.store.store import Store
+from ado_service.wording import counted
 from circuits.definition import Circuit
 from circuits.objective import Objective
 
@@ -29,16 +30,20 @@ def report(store: Store, job_id: str, output: Path | None, *, as_json: bool) -> 
     summary = summarise(store, job_id)
     job = store.jobs.get(job_id)
     circuit = store.circuits.get(job.circuit_hash).definition
-    written = _write(store, circuit, job, summary, output) if output is not None else []
+    # First said, then written: what a job came to must not be lost to a full disk.
     if as_json:
         print_json(summary.model_dump(mode="json"))
     else:
-        _print(circuit, job, summary, written)
+        _print(circuit, job, summary)
+    if output is not None:
+        for path in _write(store, circuit, job, summary, output):
+            if not as_json:
+                out.print(f"wrote {path}", soft_wrap=True)
     if summary.state is JobState.FAILED:
         fail(summary.message, FAILED)
 
 
-def _print(circuit: Circuit, job: JobRecord, summary: JobSummary, written: list[Path]) -> None:
+def _print(circuit: Circuit, job: JobRecord, summary: JobSummary) -> None:
     best = summary.best
     if best is not None:
         out.print(size_table(circuit, best.variables))
@@ -48,14 +53,13 @@ def _print(circuit: Circuit, job: JobRecord, summary: JobSummary, written: list[
         "no design met all specs" if reached is None else f"all specs met at simulation {reached}"
     )
     out.print(
-        f"{summary.job_id}: {summary.state.value} after {summary.simulations} simulations, "
+        f"{summary.job_id}: {summary.state.value} after "
+        f"{counted(summary.simulations, 'simulation')}, "
         f"{first}; {summary.seconds.total:.1f} s (simulating {summary.seconds.simulate:.1f} s)"
     )
     _print_credit(summary)
     if summary.pareto is not None:
         _print_front(job.config.objective, summary.pareto)
-    for path in written:
-        out.print(f"wrote {path}", soft_wrap=True)
 
 
 def _print_credit(summary: JobSummary) -> None:
@@ -76,7 +80,7 @@ def _print_front(objective: Objective, front: ParetoSummary) -> None:
         values = [point.metrics.get(aim.metric) for aim in objective.aims]
         shown = ["" if value is None else f"{value:.4g}" for value in values]
         table.add_row(str(point.design_id), *shown, "" if point.fom is None else f"{point.fom:.3f}")
-    out.print(f"Pareto front: {front.size} designs")
+    out.print(f"Pareto front: {counted(front.size, 'design')}")
     out.print(table)
 
 
@@ -88,9 +92,14 @@ def _write(
 
     if summary.best is None:
         return []
-    written = write_netlists(circuit, summary.best.variables, folder)
+    kept = (
+        f"the result is kept in the database: make room, or name another folder, and write it "
+        f"with: ado run --resume {job.id} --out FOLDER"
+    )
+    written = write_netlists(circuit, summary.best.variables, folder, cure=kept)
     result = folder / "result.json"
-    result.write_text(summary.model_dump_json(indent=2) + "\n", encoding="utf-8")
     plot = folder / "convergence.png"
-    plot_convergence(store.designs.of_job(job.id, corners=False), circuit.title, plot)
+    with folder_written(folder, kept):
+        result.write_text(summary.model_dump_json(indent=2) + "\n", encoding="utf-8")
+        plot_convergence(store.designs.of_job(job.id, corners=False), circuit.title, plot)
     return [*written, result, plot]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
 from types import FrameType
 from typing import Annotated
@@ -31,7 +31,9 @@ from ado_service.job_config import Demonstrations, Gating, JobConfig, LlmShare, 
 from ado_service.jobs.asked import SubmissionError
 from ado_service.jobs.runner_name import runner_name
 from ado_service.jobs.simulator import open_simulator
-from ado_service.jobs.submit import default_profile, submit
+from ado_service.jobs.submit import default_here, submit
+from ado_service.local_llm.hosted_models import HostedModels
+from ado_service.model_registry import ModelRegistry
 from ado_service.settings import Settings
 from ado_service.store.errors import JobEnded, NotFound
 from ado_service.store.job_record import JobRecord, JobState, WantedState
@@ -45,6 +47,7 @@ _WATCH_SECONDS = 0.5
 
 
 def run(
+    ctx: typer.Context,
     circuit: Annotated[
         str | None, typer.Argument(help="A library circuit or a folder with circuit.yaml.")
     ] = None,
@@ -62,7 +65,7 @@ def run(
     ] = None,
     method: Annotated[Method, typer.Option(help="Who proposes designs.")] = Method.ADO_LLM,
     llm: Annotated[
-        str | None, typer.Option(help="LLM profile of the settings, or none. [default_llm]")
+        str | None, typer.Option(help="LLM profile or model, or none. [default_llm, else local]")
     ] = None,
     model: Annotated[
         Model, typer.Option(help="What the GP models: each metric, or the FOM as in the paper.")
@@ -94,14 +97,17 @@ def run(
     output: Annotated[
         Path | None, typer.Option("--out", help="Folder for netlists, plot and result.")
     ] = None,
-    resume: Annotated[str | None, typer.Option(help="Go on with this job instead.")] = None,
+    resume: Annotated[
+        str | None,
+        typer.Option(help="Go on with this job instead; of one that is finished, write --out."),
+    ] = None,
     cache: Cache = True,
     database: Database = None,
     as_json: Json = False,
 ) -> None:
     """Size a circuit: find variable values that meet every spec.
 
-    Without an LLM profile the job is pure GP-BO. Ctrl-C pauses the job; `--resume JOB` goes on.
+    Without an LLM the job is pure GP-BO. Ctrl-C pauses the job; `--resume JOB` goes on.
     """
     log_to_stderr()
     with told_plainly():
@@ -109,7 +115,7 @@ def run(
         if output is not None:
             make_folder(output)
         if llm is None:
-            llm = None if replay else default_profile(settings, method)
+            llm = None if replay else default_here(settings, method)
         asked = {
             "spec_set": spec_set, "objective": objective, "warm_start": warm_start or (),
             "budget": budget, "initial": initial, "batch": batch, "seed": seed, "method": method,
@@ -123,7 +129,8 @@ def run(
             if resume is None:
                 job = _submitted(store, settings, circuit, asked)
             else:
-                job = _resumed(store, resume, circuit)
+                _refuse_beside_resume(ctx, ["circuit", *asked])
+                job = _resumed(store, resume, ended_too=output is not None)
             _work(store, settings, job, quiet=as_json)
             report(store, job.id, output, as_json=as_json)
 
@@ -162,10 +169,28 @@ def _found(store: Store, name: str) -> Circuit:
         raise
 
 
-def _resumed(store: Store, job_id: str, circuit: str | None) -> JobRecord:
-    if circuit is not None:
-        fail("--resume goes on with a job as it is; give no circuit beside it")
+def _refuse_beside_resume(ctx: typer.Context, names: Sequence[str]) -> None:
+    """A job goes on as it was asked for: what would change it is refused, not ignored."""
+    given = [
+        one.opts[0] if one.param_type_name == "option" else f"the {one.name}"
+        for one in ctx.command.params
+        if one.name in names and _is_given(ctx, one.name)
+    ]
+    if given:
+        fail(f"--resume goes on with a job as it is; leave out beside it: {', '.join(given)}")
+
+
+def _is_given(ctx: typer.Context, name: str) -> bool:
+    source = ctx.get_parameter_source(name)
+    return source is not None and source.name == "COMMANDLINE"
+
+
+def _resumed(store: Store, job_id: str, *, ended_too: bool) -> JobRecord:
+    """The job, wanted to run; as it is where it is finished and that will do."""
     try:
+        job = store.jobs.get(job_id)
+        if ended_too and job.state is JobState.FINISHED:
+            return job
         return store.jobs.set_wanted_state(job_id, WantedState.RUN)
     except (NotFound, JobEnded) as error:
         fail(str(error))
@@ -174,15 +199,22 @@ def _resumed(store: Store, job_id: str, circuit: str | None) -> JobRecord:
 def _work(store: Store, settings: Settings, job: JobRecord, *, quiet: bool) -> None:
     """Run the job here; while another runner has it, watch that one and stand by."""
     drain, owner = threading.Event(), runner_name()
-    with _paused_by_signals(store, job.id, drain), _progress(store, job, quiet=quiet) as watch:
-        from ado_service.jobs.runner import Runner  # torch takes seconds to import: not for --help
+    models = HostedModels(ModelRegistry(store))
+    with (
+        closing(models),
+        _paused_by_signals(store, job.id, drain, models),
+        _progress(store, job, quiet=quiet) as watch,
+    ):
+        # torch and the client take seconds to import: not for --help
+        from ado_service.jobs.runner import Runner
+        from ado_service.llm.endpoints import Endpoints
 
-        runner = Runner(store, settings, drain=drain.is_set)
+        runner = Runner(store, settings, Endpoints(settings.llm_profiles, models), drain.is_set)
         while not drain.is_set() and store.jobs.get(job.id).state in _UNDER_WAY:
             watch()
             lease = store.leases.claim(owner, settings.lease_seconds, job.id)
             if lease is None:
-                watch.say("another runner has the job, or died with it; its lease is waited for")
+                _say_who_is_waited_for(store, job.id, watch)
                 drain.wait(_WATCH_SECONDS)
             elif (fault := runner.run(lease, watch)) is not None:
                 store.jobs.set_wanted_state(job.id, WantedState.PAUSE)
@@ -190,17 +222,30 @@ def _work(store: Store, settings: Settings, job: JobRecord, *, quiet: bool) -> N
         watch()
 
 
+def _say_who_is_waited_for(store: Store, job_id: str, watch: _Watch) -> None:
+    seconds = store.leases.seconds_left(job_id)
+    if seconds is not None:
+        watch.say_once(
+            "waiting",
+            "another runner has this job: its progress is shown here; should it have died, this "
+            f"one takes over when its lease runs out, in {max(1, round(seconds))} s",
+        )
+
+
 _UNDER_WAY = {JobState.QUEUED, JobState.RUNNING}
 
 
 @contextmanager
-def _paused_by_signals(store: Store, job_id: str, drain: threading.Event) -> Iterator[None]:
+def _paused_by_signals(
+    store: Store, job_id: str, drain: threading.Event, models: HostedModels
+) -> Iterator[None]:
     """The first Ctrl-C or SIGTERM pauses the job, a second one ends the process."""
 
     def pause(_signal: int, _frame: FrameType | None) -> None:
         for kind, handler in before.items():
             signal.signal(kind, handler)
         drain.set()
+        models.stop()  # an answer under way is asked for again when the job goes on
         err.print(f"pausing; go on with: ado run --resume {job_id}")
 
     before = {kind: signal.getsignal(kind) for kind in (signal.SIGINT, signal.SIGTERM)}
@@ -249,6 +294,10 @@ class _Watch:
 
     def say(self, message: str) -> None:
         """Print `message` above the bar, once."""
-        if message not in self._said:
-            self._said.add(message)
+        self.say_once(message, message)
+
+    def say_once(self, subject: str, message: str) -> None:
+        """Print `message` above the bar, unless something was said on its subject before."""
+        if subject not in self._said:
+            self._said.add(subject)
             self._bar.console.print(message, markup=False, soft_wrap=True)

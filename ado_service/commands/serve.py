@@ -48,7 +48,7 @@ def worker(
     processes: Annotated[int | None, typer.Option(help="Simulator hosts. [cores + 1]")] = None,
     database: Database = None,
 ) -> None:
-    """Run queued jobs until SIGTERM or Ctrl-C; the running one is handed back then."""
+    """Run queued jobs and tunings until SIGTERM or Ctrl-C; what runs is handed back then."""
     log_to_stderr(logging.INFO)
     ended = threading.Event()
 
@@ -61,14 +61,17 @@ def worker(
     with told_plainly():
         settings = settings_with(database, processes=processes)
         from ado_service.jobs.worker import Worker  # torch takes seconds to import
+        from ado_service.tunings.worker import TuningWorker
 
         with open_store(settings) as store:
-            own = Worker(store, settings)
+            own, tuner = Worker(store, settings), TuningWorker(store, settings)
             own.start()
+            tuner.start()
             err.print(f"worker {own.owner} waits for jobs")
             while not ended.wait(1.0) and own.alive:
                 pass
             died = not own.alive and not ended.is_set()
             own.stop()
+            tuner.stop()
     if died:
         fail("the worker's thread ended by itself; its log says why", FAILED)

@@ -19,11 +19,14 @@ from ado_service.jobs.store_ledger import StoreLedger
 from ado_service.jobs.transcript_log import StoreTranscriptLog, recorded_turn
 from ado_service.ledger import Stopped
 from ado_service.llm.budget import Budget
-from ado_service.llm.chat import Chat
+from ado_service.llm.chat import Chat, ChatClosed
 from ado_service.llm.endpoints import Endpoints, UnknownProfileError
+from ado_service.llm.local_chat import LocalChat
 from ado_service.llm.recorded import RecordedChat
 from ado_service.llm.replay import ReplayedChat
+from ado_service.local_llm.hosted_models import HostedModels
 from ado_service.loop import Loop
+from ado_service.model_registry import ModelRegistry
 from ado_service.proposers.llm_agent import LLMAgent
 from ado_service.proposers.models import model_judge, model_proposer
 from ado_service.settings import Settings
@@ -32,8 +35,10 @@ from ado_service.store.errors import DatabaseUnavailable, LeaseLost
 from ado_service.store.job_record import JobRecord, JobState
 from ado_service.store.lease_record import Lease
 from ado_service.store.store import Store
+from ado_service.wording import counted
 from circuits.definition import Circuit
 from circuits.errors import CircuitError
+from prompts.bounded import bounded
 from prompts.version import PROMPT_VERSION
 from simulators.check import try_circuit
 from simulators.gating import Gate
@@ -60,7 +65,8 @@ class Runner:
     Args:
         store: the design database.
         settings: simulator hosts, lease time, LLM profiles.
-        endpoints: LLM callers, shared by all runners of the process.
+        endpoints: LLM callers, shared by all runners of the process; by default those of the
+            settings, and the models on record, loaded for this runner.
         drain: says whether jobs are to be handed back.
     """
 
@@ -73,7 +79,9 @@ class Runner:
     ) -> None:
         self._store = store
         self._settings = settings
-        self._endpoints = endpoints or Endpoints(settings.llm_profiles)
+        self._endpoints = endpoints or Endpoints(
+            settings.llm_profiles, HostedModels(ModelRegistry(store))
+        )
         self._drain = drain
 
     def run(self, lease: Lease, watch: Callable[[], None] = lambda: None) -> str | None:
@@ -107,7 +115,7 @@ class Runner:
     def _ending(self, lease: Lease, keeper: LeaseKeeper, watch: Callable[[], None]) -> _Ending:
         try:
             self._size(lease, keeper, watch)
-        except (Stopped, SimulatorClosedError):  # the watch closes the simulator
+        except (Stopped, SimulatorClosedError, ChatClosed):  # the watch closes the simulator
             return _Ending(JobState.QUEUED)
         except (CircuitError, SubmissionError) as error:
             return _Ending(JobState.FAILED, str(error))
@@ -126,7 +134,7 @@ class Runner:
         job = self._store.jobs.get(lease.job_id)
         circuit = self._store.circuits.get(job.circuit_hash).definition
         specs = job_specs(circuit, job.config)
-        agent = self._agent(job, lease)
+        agent = self._agent(job, circuit, lease)
         self._say_what_is_missing(job, lease, agent)
         objective = job_objective(circuit, job.config)
         ledger = StoreLedger(
@@ -178,17 +186,17 @@ class Runner:
             gate=gate,
         )
 
-    def _agent(self, job: JobRecord, lease: Lease) -> LLMAgent | None:
+    def _agent(self, job: JobRecord, circuit: Circuit, lease: Lease) -> LLMAgent | None:
         config = job.config
         if not _asks_llm(config):
             return None
-        chat = self._chat(config, lease)
+        chat = self._chat(config, circuit, lease)
         if chat is None:
             return None
         judge = model_judge(config.model.value)
         return LLMAgent(chat, config.demonstrations.value, config.top_k, judge=judge)
 
-    def _chat(self, config: JobConfig, lease: Lease) -> Chat | None:
+    def _chat(self, config: JobConfig, circuit: Circuit, lease: Lease) -> Chat | None:
         """The job's conversation: another job's again, or one with its model, or none."""
         log = StoreTranscriptLog(self._store, lease)
         if config.replay is not None:
@@ -200,23 +208,38 @@ class Runner:
         except UnknownProfileError as error:
             self._store.leases.note(lease, f"{error}; the job goes on without an LLM")
             return None
+        if isinstance(caller, LocalChat):
+            caller = caller.narrowed(partial(bounded, circuit=circuit))
         return RecordedChat(
             caller,
             log,
             Budget.of(caller.profile),
             profile_name=config.llm,
             prompt_version=PROMPT_VERSION,
+            seed=config.seed,
         )
 
     def _say_what_failed(self, job: JobRecord, lease: Lease) -> None:
         turns = self._store.transcripts.of_job(lease.job_id)
         failed = [turn for turn in turns if turn.failure is not None]
+        useless = [turn for turn in turns if turn.failure is None and not turn.accepted]
+        said = []
         if failed:
             last = failed[-1]
+            said.append(
+                f"{len(failed)} of {len(turns)} turns failed "
+                f"(the last: {last.failure}, {last.detail[:200]})"
+            )
+        if useless and len(failed) + len(useless) == len(turns):
+            why = useless[-1].rejected or ("it gave no design",)
+            said.append(
+                f"no design that could be simulated in {counted(len(useless), 'reply', 'replies')} "
+                f"(the last: {why[-1][:200]})"
+            )
+        if said:
+            name = job.config.llm or job.config.replay
             self._store.leases.note(
-                lease,
-                f"LLM {job.config.llm or job.config.replay}: {len(failed)} of {len(turns)} turns "
-                f"failed (the last: {last.failure}, {last.detail[:200]}); the GP took their slots",
+                lease, f"LLM {name}: {'; '.join(said)}; the GP took their slots"
             )
 
     def _say_what_is_missing(self, job: JobRecord, lease: Lease, agent: LLMAgent | None) -> None:

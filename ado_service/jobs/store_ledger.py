@@ -20,6 +20,7 @@ from ado_service.store.lease_record import Lease
 from ado_service.store.store import Store
 from circuits.fom import judge
 from circuits.objective import Objective
+from circuits.shortfall import shortfall
 from circuits.spec import Spec
 from simulators.result import SimulationResult
 
@@ -123,6 +124,7 @@ class StoreLedger:
             specs_met=seen.verdict.specs_met,
             specs_total=seen.verdict.specs_total,
             feasible=feasible,
+            shortfall=shortfall(seen.metrics, self._specs),
             regions=dict(seen.regions),
             failure=seen.failure,
             message=result.message,

@@ -5,17 +5,37 @@ from __future__ import annotations
 from ado_service.job_config import JobConfig, Method, Start
 from ado_service.jobs.asked import SubmissionError, find_circuit, job_objective, job_specs
 from ado_service.jobs.warm_start import choose_prior
+from ado_service.local_llm import MissingExtraError, embedded, require_extra
+from ado_service.model_registry import ModelRegistry
 from ado_service.settings import Settings
 from ado_service.store.errors import NotFound
 from ado_service.store.job_record import JobRecord
 from ado_service.store.jobs import Idempotency
 from ado_service.store.store import Store
+from ado_service.wording import counted
 from circuits.definition import Circuit
+
+_ASKING = {Method.ADO_LLM, Method.LLM}
 
 
 def default_profile(settings: Settings, method: Method) -> str | None:
     """The LLM profile of a job that says nothing about one; None for methods without an LLM."""
-    return settings.default_llm if method in {Method.ADO_LLM, Method.LLM} else None
+    return settings.default_llm if method in _ASKING else None
+
+
+def default_here(settings: Settings, method: Method) -> str | None:
+    """The same for `ado run`: with no profile in the settings, the embedded model.
+
+    It answers only where its libraries are installed. A server that is told nothing about an LLM
+    has none.
+    """
+    if settings.llm_profiles or settings.default_llm or not embedded.is_there():
+        return default_profile(settings, method)
+    try:
+        require_extra()
+    except MissingExtraError:
+        return None
+    return embedded.NAME if method in _ASKING else None
 
 
 def submit(
@@ -46,14 +66,14 @@ def submit(
     config = config.model_copy(update={"objective": job_objective(found, config)})
     notes, replayed = [], None
     if config.replay is None:
-        _check_llm(settings, config)
+        _check_llm(store, settings, config)
     else:
         replayed = _replayed(store, config.replay)
         notes.append(_replay_note(store, replayed, found, config))
         config = config.model_copy(update={"llm": None})
     prior = _prior(store, found, config, replayed)
     if prior:
-        notes.append(f"starts from {len(prior)} designs on record")
+        notes.append(f"starts from {counted(len(prior), 'design')} on record")
     message = "; ".join(note for note in notes if note)
     return store.jobs.create(found, config, idempotency, message=message, prior=prior)
 
@@ -71,10 +91,12 @@ def _prior(
     return choose_prior(store, circuit, config)
 
 
-def _check_llm(settings: Settings, config: JobConfig) -> None:
+def _check_llm(store: Store, settings: Settings, config: JobConfig) -> None:
     if config.llm is not None and config.llm not in settings.llm_profiles:
-        known = ", ".join(sorted(settings.llm_profiles)) or "none is configured"
-        raise SubmissionError("llm", f"no LLM profile {config.llm!r}", f"Known are: {known}")
+        models = list(ModelRegistry(store))
+        if config.llm not in models:
+            known = ", ".join(sorted({*settings.llm_profiles, *models})) or "none is configured"
+            raise SubmissionError("llm", f"no LLM profile {config.llm!r}", f"Known are: {known}")
     asks = {"method": config.method is Method.LLM, "start": config.start is Start.LLM}
     for field, needed in asks.items():
         if needed and config.llm is None:

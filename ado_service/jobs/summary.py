@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
-from ado_service.credit import LLM, Credit, credit
+from ado_service.credit import LLM, Credit, Tried, credit
 from ado_service.store.design_query import LARGEST_PAGE, DesignQuery
 from ado_service.store.event_record import EventKind, EventRecord
 from ado_service.store.job_record import JobRecord, JobState
 from ado_service.store.record import Record
 from ado_service.store.store import Store
 from ado_service.store.transcript_record import LlmTotals
+from circuits.objective import Objective
 from circuits.spec import Direction
 
 _PAGE = 200
@@ -140,7 +142,21 @@ def summarise(store: Store, job_id: str) -> JobSummary:
 def job_credit(store: Store, job_id: str) -> Credit:
     """Who found what in a job; nobody did anything in an unknown one."""
     rejected = store.transcripts.totals(job_id).rejected
-    return credit(store.designs.tried(job_id), {LLM: rejected})
+    return credit(_tried(store, job_id), {LLM: rejected})
+
+
+def _tried(store: Store, job_id: str) -> list[Tried]:
+    """All designs of a job by index; those of a Pareto job with their gains."""
+    tried = store.designs.tried(job_id)
+    objective = store.jobs.get(job_id).config.objective if tried else Objective()
+    if not objective.aims:
+        return tried
+    gains = {
+        one.index: objective.gains(one.metrics)
+        for one in store.designs.of_job(job_id, corners=False)
+        if one.feasible
+    }
+    return [replace(one, gains=gains.get(one.index)) for one in tried]
 
 
 def _rounds(store: Store, job_id: str) -> Iterator[EventRecord]:

@@ -8,6 +8,9 @@ import structlog
 
 from ado_service.jobs.runner import Runner
 from ado_service.jobs.runner_name import runner_name
+from ado_service.llm.endpoints import Endpoints
+from ado_service.local_llm.hosted_models import HostedModels
+from ado_service.model_registry import ModelRegistry
 from ado_service.settings import Settings
 from ado_service.store.errors import StoreError
 from ado_service.store.store import Store
@@ -25,12 +28,22 @@ class Worker:
         store: the design database.
         settings: see `Runner`.
         owner: name under which it holds leases; a unique one when None.
+        models: the language models of this process; those on record when None, which end with
+            the worker.
     """
 
-    def __init__(self, store: Store, settings: Settings, owner: str | None = None) -> None:
+    def __init__(
+        self,
+        store: Store,
+        settings: Settings,
+        owner: str | None = None,
+        models: HostedModels | None = None,
+    ) -> None:
         self._store = store
         self._settings = settings
         self.owner = owner or runner_name()
+        self._own_models = HostedModels(ModelRegistry(store)) if models is None else None
+        self._models = models or self._own_models
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._work, name="ado-worker", daemon=True)
 
@@ -53,6 +66,8 @@ class Worker:
             Whether it has ended.
         """
         self._stop.set()
+        if self._own_models is not None:
+            self._own_models.stop()
         if self._thread.ident is not None:
             self._thread.join(timeout)
         return not self.alive
@@ -62,7 +77,8 @@ class Worker:
         self._thread.join(timeout)
 
     def _work(self) -> None:
-        runner = Runner(self._store, self._settings, drain=self._stop.is_set)
+        endpoints = Endpoints(self._settings.llm_profiles, self._models)
+        runner = Runner(self._store, self._settings, endpoints, self._stop.is_set)
         pause = _IDLE_SECONDS
         while not self._stop.is_set():
             try:
@@ -73,6 +89,8 @@ class Worker:
                 fault = True
             pause = min(2 * pause, _LONGEST_PAUSE) if fault else _IDLE_SECONDS
             self._stop.wait(pause)
+        if self._own_models is not None:
+            self._own_models.close()
 
     def _run_next(self, runner: Runner) -> bool:
         """Claim and run jobs until none waits; whether this machine or the database failed."""

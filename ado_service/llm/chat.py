@@ -73,11 +73,16 @@ class Reply:
     usage: Usage = field(default_factory=Usage)
 
 
+class ChatClosed(Exception):  # noqa: N818 - named for what happened
+    """The process shuts down in the middle of a call: its turn is to be taken again elsewhere."""
+
+
 class Chat(Protocol):
     """A conversation partner for one job.
 
     Contract: `complete` never raises for what the endpoint does; it returns a Reply whose
-    `failure` names it. `turn` numbers the calls of a job from 0: an implementation that records
+    `failure` names it. Where the process itself shuts down it raises ChatClosed and records
+    nothing. `turn` numbers the calls of a job from 0: an implementation that records
     answers a turn it has on record from the record, without a request.
     """
 

@@ -55,7 +55,12 @@ class OpenAIChat:
         self._slots = threading.BoundedSemaphore(profile.concurrency)
         self._dialect = Dialect(json_mode=profile.json_mode)
 
-    def call(self, messages: Sequence[Message], schema: Mapping[str, Any]) -> Reply:
+    def call(
+        self,
+        messages: Sequence[Message],
+        schema: Mapping[str, Any],
+        draw: str = "",  # noqa: ARG002 - few endpoints can repeat a draw, and none promises it
+    ) -> Reply:
         """The reply to `messages`. Does not raise.
 
         429, 5xx and lost connections are tried again, with exponential waits (or as long as

@@ -1,4 +1,4 @@
-"""An LLM profile: a model at an OpenAI-compatible endpoint, configured on the server."""
+"""An LLM profile: a model at an OpenAI-compatible endpoint or in this process, and its limits."""
 
 from __future__ import annotations
 
@@ -10,6 +10,9 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 JsonMode = Literal["schema", "object", "none"]
 """How JSON is asked for: by a JSON schema, as any JSON object, or in the prompt's words alone."""
+
+HERE = "local"
+"""In place of an address: the model is one of this process (docs/local_llm.md)."""
 
 _PER_MILLION = 1e-6
 
@@ -25,7 +28,8 @@ class LLMProfile(BaseModel):
     printed, logged and stored.
 
     Attributes:
-        base_url: the endpoint, such as `https://api.openai.com/v1`.
+        base_url: the endpoint, such as `https://api.openai.com/v1`, or `local` for a model that
+            this process loads.
         model: the model's name there.
         api_key_env: environment variable that holds the key; None when no key is needed.
         temperature: of the sampling.
@@ -62,9 +66,14 @@ class LLMProfile(BaseModel):
     @field_validator("base_url")
     @classmethod
     def _is_http(cls, url: str) -> str:
+        if url == HERE:
+            return url
         parts = urlsplit(url)
         if parts.scheme not in {"http", "https"} or not parts.hostname or parts.port == 0:
-            raise ValueError("write an http(s) address such as http://127.0.0.1:8000/v1")
+            raise ValueError(
+                "write an http(s) address such as http://127.0.0.1:8000/v1, or local for a model "
+                "of `ado models list`"
+            )
         if parts.username or parts.password or parts.query or parts.fragment:
             raise ValueError(
                 "write the bare address; a key goes into the variable that api_key_env names"
@@ -90,6 +99,11 @@ class LLMProfile(BaseModel):
                 "a turn is one request or more"
             )
         return self
+
+    @property
+    def is_here(self) -> bool:
+        """Whether this process loads the model, and asks no server."""
+        return self.base_url == HERE
 
     @property
     def turn_seconds(self) -> float:

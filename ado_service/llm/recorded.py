@@ -12,15 +12,22 @@ from ado_service.llm.profile import LLMProfile
 
 
 class Caller(Protocol):
-    """Whoever can answer messages, without a record (`OpenAIChat`)."""
+    """Whoever can answer messages, without a record (`OpenAIChat`, `LocalChat`)."""
 
     @property
     def profile(self) -> LLMProfile:
         """The profile that it calls."""
         ...
 
-    def call(self, messages: Sequence[Message], schema: Mapping[str, Any]) -> Reply:
-        """The reply to `messages`; failures are values."""
+    def call(self, messages: Sequence[Message], schema: Mapping[str, Any], draw: str = "") -> Reply:
+        """The reply to `messages`; failures are values.
+
+        `draw` names the job's seed and the turn: a model whose draws can be repeated draws anew
+        for another one, and the same again for the same one.
+
+        Raises:
+            ChatClosed: the process shuts down.
+        """
         ...
 
 
@@ -108,6 +115,7 @@ class RecordedChat:
         budget: what the job may use; what is on record counts.
         profile_name: stored with each turn.
         prompt_version: stored with each turn.
+        seed: of the job.
     """
 
     def __init__(
@@ -118,12 +126,14 @@ class RecordedChat:
         *,
         profile_name: str = "",
         prompt_version: str = "",
+        seed: int = 0,
     ) -> None:
         self._caller = caller
         self._log = log
         self._budget = Budget() if budget is None else budget
         self._profile_name = profile_name
         self._prompt_version = prompt_version
+        self._seed = seed
 
     def complete(self, turn: int, messages: Sequence[Message], schema: Mapping[str, Any]) -> Reply:
         """The reply of this turn: from the record, or from the model and then on record."""
@@ -132,7 +142,7 @@ class RecordedChat:
             return known.reply
         exceeded = self._budget.exceeded(self._log.used())
         if exceeded is None:
-            reply = self._caller.call(messages, schema)
+            reply = self._caller.call(messages, schema, f"{self._seed}/{turn}")
         else:
             reply = Reply(failure=ChatFailure.BUDGET, detail=f"LLM budget: {exceeded}")
         self._log.put(

@@ -14,10 +14,17 @@ from ado_service.local_llm.generation_error import ConstraintBroken, ConstraintR
 from ado_service.local_llm.sampling import Logits
 
 if TYPE_CHECKING:
+    from llguidance._lib import JsonCompileOptions
     from tokenizers import Tokenizer
 
 ANY_OBJECT: Mapping[str, Any] = {"type": "object"}
 """The schema of any JSON object."""
+_SPACING: JsonCompileOptions = {
+    "whitespace_flexible": False,
+    "item_separator": ", ",
+    "key_separator": ": ",
+}
+"""As most JSON is written that models have seen, the embedded one's answers among it."""
 
 
 class Constraint:
@@ -81,9 +88,9 @@ class ConstraintCompiler:
         self._known: LLTokenizer | None = None
 
     def compile(self, schema: Mapping[str, Any]) -> Constraint:
-        """The constraint of a schema; no white space between its tokens.
+        """The constraint of a schema; one space after commas and colons, no other white space.
 
-        White space between tokens would let a model that is at a loss write nothing else.
+        Free white space would let a model that is at a loss write nothing else.
 
         Raises:
             ConstraintRefused: no grammar can be made of it; the message says why.
@@ -94,9 +101,7 @@ class ConstraintCompiler:
                 "tokenizer_config.json"
             )
         try:
-            grammar = LLMatcher.grammar_from_json_schema(
-                json.dumps(schema), overrides={"whitespace_flexible": False}
-            )
+            grammar = LLMatcher.grammar_from_json_schema(json.dumps(schema), overrides=_SPACING)
         except ValueError as error:  # nested too deeply, or text that is not UTF-8
             raise _refused(str(error)) from error
         matcher = LLMatcher(self._tokens(), grammar, log_level=0)

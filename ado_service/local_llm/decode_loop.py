@@ -10,7 +10,12 @@ import torch
 
 from ado_service.local_llm.batch import Batch
 from ado_service.local_llm.generation import Generation
-from ado_service.local_llm.generation_error import DecoderFailed, EngineClosed, QueueFull
+from ado_service.local_llm.generation_error import (
+    DecoderFailed,
+    EngineClosed,
+    MemoryExhausted,
+    QueueFull,
+)
 from ado_service.local_llm.pace import Pace
 
 _log = structlog.get_logger(__name__)
@@ -196,6 +201,8 @@ class DecodeLoop:
 
 def _decoder_failed(error: Exception) -> DecoderFailed:
     _log.error("decoder_failed", exc_info=error)
-    if isinstance(error, torch.OutOfMemoryError | MemoryError):
-        return DecoderFailed("memory ran out; send a shorter prompt, or fewer requests at a time")
+    # On a CPU the allocator raises an error like any other.
+    short = isinstance(error, torch.OutOfMemoryError | MemoryError)
+    if short or "can't allocate memory" in str(error):
+        return MemoryExhausted("memory ran out; send a shorter prompt, or fewer requests at a time")
     return DecoderFailed(f"the model could not be computed: {type(error).__name__}: {error}")

@@ -7,7 +7,8 @@ GenerationError
 ├── ConstraintRefused   no grammar can be made of the schema
 ├── ConstraintBroken    the grammar met its limits in the middle of an answer
 ├── NonFiniteLogits     the model computed no numbers
-├── DecoderFailed       the model's forward pass raised, as when memory runs out
+├── DecoderFailed       the model's forward pass raised
+│   └── MemoryExhausted     for want of memory: come back when less runs, or with less
 └── EngineClosed        the engine shuts down or has shut down
 """
 # ruff: noqa: N818 - they are named for what happened, as a caller reads them
@@ -69,6 +70,10 @@ class NonFiniteLogits(GenerationError):
 
 class DecoderFailed(GenerationError):
     """The forward pass raised; the engine goes on with other requests."""
+
+
+class MemoryExhausted(DecoderFailed):
+    """There was no memory for a step; the engine goes on with other requests."""
 
 
 class EngineClosed(GenerationError):

@@ -2,14 +2,33 @@
 
 from __future__ import annotations
 
-from typing import Self
+import re
+from typing import Annotated, Self
 
-from pydantic import Field, FiniteFloat, model_validator
+from pydantic import AfterValidator, Field, FiniteFloat, model_validator
 
 from ado_service.store.design_record import DesignState
 from ado_service.store.record import Record
 
 LARGEST_PAGE = 200
+_SORT = r"^-?(id|fom|metric:[a-z][a-z0-9_]{0,63})$"
+
+
+def _sortable(text: str) -> str:
+    if not re.fullmatch(_SORT, text):
+        raise ValueError(
+            f"cannot sort by {text[:100]!r}; write id, fom or metric:NAME, with a minus in front "
+            "for the largest first"
+        )
+    return text
+
+
+Sort = Annotated[
+    str,
+    Field(max_length=220, json_schema_extra={"pattern": _SORT}),
+    AfterValidator(_sortable),
+]
+"""What designs are sorted by, see `DesignQuery.sort`."""
 
 
 class MetricRange(Record):
@@ -48,7 +67,7 @@ class DesignQuery(Record):
     metric_ranges: tuple[MetricRange, ...] = Field(default=(), max_length=20)
     fom_low: FiniteFloat | None = None
     fom_high: FiniteFloat | None = None
-    sort: str = Field(default="id", pattern=r"^-?(id|fom|metric:.{1,200})$")
+    sort: Sort = "id"
     limit: int = Field(default=50, ge=1, le=LARGEST_PAGE)
     cursor: str | None = None
     corners: bool = True

@@ -69,6 +69,8 @@ class DesignOutcome(Record):
             the design was not worth it.
         fom: figure of merit, dimensionless; None where there is none.
         specs_met, specs_total, feasible: how it stands against the specs.
+        shortfall: how far it is from them, dimensionless, see `circuits.shortfall`; None where
+            nobody has looked.
         regions: operating region by device.
         failure: failure kind; None when all was measured.
         message: what the simulator said.
@@ -86,6 +88,7 @@ class DesignOutcome(Record):
     specs_met: int = Field(ge=0)
     specs_total: int = Field(ge=0)
     feasible: bool
+    shortfall: FiniteFloat | None = Field(default=None, ge=0)
     regions: dict[str, str] = Field(default_factory=dict)
     failure: str | None = None
     message: str = ""
@@ -126,6 +129,7 @@ class DesignRecord(Record):
     specs_met: int
     specs_total: int
     feasible: bool
+    shortfall: float | None = None
     regions: dict[str, str]
     failure: str | None
     message: str

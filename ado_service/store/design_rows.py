@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, RowMapping
 
 from ado_service.store.design_record import DesignOutcome, DesignRecord, DesignState, NewDesign
-from ado_service.store.job_record import BestDesign
+from ado_service.store.job_record import BestDesign, known_shortfall
 from ado_service.store.tables import design_metrics, designs
 
 
@@ -97,8 +97,9 @@ def _candidate(row: RowMapping, outcome: DesignOutcome) -> BestDesign | None:
         specs_met=outcome.specs_met,
         specs_total=outcome.specs_total,
         feasible=outcome.feasible,
+        shortfall=known_shortfall(outcome.shortfall, outcome.specs_total - outcome.specs_met),
     )
 
 
-def _rank(design: BestDesign) -> tuple[bool, float, int]:
-    return design.feasible, design.fom, -design.index
+def _rank(design: BestDesign) -> tuple[bool, float, float, int]:
+    return design.feasible, design.fom, -design.shortfall, -design.index

@@ -24,10 +24,11 @@ from ado_service.store.errors import AlreadyExists, NotFound
 from ado_service.store.event_record import EventKind
 from ado_service.store.events import record
 from ado_service.store.fence import change, hold
+from ado_service.store.job_record import known_shortfall
 from ado_service.store.lease_record import Lease
 from ado_service.store.page import Page
 from ado_service.store.pareto import keep_front
-from ado_service.store.tables import designs, pareto_designs
+from ado_service.store.tables import design_metrics, designs, pareto_designs
 
 
 class Designs:
@@ -111,6 +112,9 @@ class Designs:
                 designs.c.proposer,
                 designs.c.feasible,
                 designs.c.fom,
+                designs.c.shortfall,
+                designs.c.specs_met,
+                designs.c.specs_total,
             )
             .where(designs.c.job_id == job_id)
             .order_by(designs.c.index)
@@ -124,6 +128,14 @@ class Designs:
         query = sa.select(sa.func.count()).where(pareto_designs.c.job_id == job_id)
         with self._database.read() as connection:
             return int(connection.execute(query).scalar_one())
+
+    def have(self, metric: str, circuit_name: str | None = None) -> bool:
+        """Whether any design, or any of a circuit of this name, was measured for a metric."""
+        query = sa.select(design_metrics.c.design_id).where(design_metrics.c.metric == metric)
+        if circuit_name is not None:
+            query = query.where(design_metrics.c.circuit_name == circuit_name)
+        with self._database.read() as connection:
+            return connection.execute(query.limit(1)).first() is not None
 
     def page(self, query: DesignQuery | None = None) -> Page[DesignRecord]:
         """Designs of any job.
@@ -142,7 +154,10 @@ class Designs:
 
 
 def _tried(row: RowMapping) -> Tried:
-    rank = None if row["fom"] is None else (row["feasible"], row["fom"])
+    rank = None
+    if row["fom"] is not None:
+        missed = row["specs_total"] - row["specs_met"]
+        rank = row["feasible"], row["fom"], -known_shortfall(row["shortfall"], missed)
     return Tried(row["index"], row["round"], row["proposer"], rank)
 
 

@@ -23,11 +23,13 @@ _POOL = {"pool_size": 10, "max_overflow": 40, "pool_timeout": 30, "pool_pre_ping
 _EXAMPLES = "such as sqlite:///designs.db or postgresql://user:password@host:5432/ado"
 
 
-def make_engine(url: str) -> Engine:
+def make_engine(url: str, home: Path | None = None) -> Engine:
     """An engine for the database at `url`; nothing is connected yet.
 
     Args:
         url: `sqlite:///PATH` or `postgresql://USER:PASSWORD@HOST:PORT/DATABASE`.
+        home: folder that is made for a SQLite file in it; any other must be there, for a slip in
+            a path must not start a second database.
 
     Raises:
         BadDatabaseUrl: the address cannot be used; the message says why and what to do.
@@ -38,19 +40,19 @@ def make_engine(url: str) -> Engine:
         raise BadDatabaseUrl(f"the database URL cannot be read; write one {_EXAMPLES}") from error
     backend = parsed.drivername.partition("+")[0]
     if backend == "sqlite":
-        return _sqlite_engine(parsed)
+        return _sqlite_engine(parsed, home)
     if backend in {"postgresql", "postgres"}:
         return _postgresql_engine(parsed.set(drivername="postgresql+psycopg"))
     raise BadDatabaseUrl(f"no support for {parsed.drivername} databases; write a URL {_EXAMPLES}")
 
 
-def _sqlite_engine(url: URL) -> Engine:
+def _sqlite_engine(url: URL, home: Path | None) -> Engine:
     if not url.database or url.database == ":memory:" or url.database.startswith("file:"):
         raise BadDatabaseUrl(
             "the SQLite database must be a file that several processes can open; "
             "write sqlite:///PATH"
         )
-    _make_folder(Path(url.database).parent)
+    _see_to_folder(Path(url.database).absolute().parent, home)
     engine = sa.create_engine(
         url.set(drivername="sqlite+pysqlite"), connect_args={"timeout": _BUSY_SECONDS}, **_POOL
     )
@@ -59,9 +61,15 @@ def _sqlite_engine(url: URL) -> Engine:
     return engine
 
 
-def _make_folder(folder: Path) -> None:
+def _see_to_folder(folder: Path, home: Path | None) -> None:
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        if home is not None and folder.is_relative_to(home.absolute()):
+            folder.mkdir(parents=True, exist_ok=True)
+        elif not folder.is_dir():
+            raise BadDatabaseUrl(
+                f"there is no folder {folder} for the design database; "
+                "make it, or correct the path in sqlite:///PATH"
+            )
     except OSError as error:
         raise BadDatabaseUrl(
             f"cannot make the folder {folder} for the design database ({error.strerror}); "

@@ -1,11 +1,12 @@
 """What can go wrong with the design database, each as something a caller can act on.
 
 StoreError
-├── NotFound              no circuit, job, design or transcript of that name
-├── AlreadyExists         a design index, transcript turn or result is on record already
+├── NotFound              no circuit, job, design, transcript or model of that name
+├── AlreadyExists         a design index, transcript turn or model is on record already
 ├── LeaseLost             another runner owns the job now: stop, write nothing
 ├── JobEnded              the job is finished, failed or cancelled: start a new one
 ├── CircuitInUse          jobs on record sized the circuit: it stays
+├── ModelInUse            tunings rest on the model: it stays
 ├── IdempotencyConflict   the key was used before with another request
 ├── BadCursor             the cursor is no cursor, or is of another query
 ├── BadDatabaseUrl        the address names no database that can be used
@@ -39,6 +40,10 @@ class JobEnded(StoreError):
 
 class CircuitInUse(StoreError):
     """Jobs on record belong to this version of the circuit."""
+
+
+class ModelInUse(StoreError):
+    """Tunings on record need this model to be loaded."""
 
 
 class IdempotencyConflict(StoreError):

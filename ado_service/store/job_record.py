@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
+
+from pydantic import model_validator
 
 from ado_service.job_config import JobConfig
 from ado_service.store.record import Record
@@ -41,8 +44,19 @@ class WantedState(StrEnum):
     CANCEL = "cancel"
 
 
+def known_shortfall(shortfall: float | None, missed: int) -> float:
+    """A design's shortfall; of one from before it was kept the largest that it can be."""
+    return float(missed) if shortfall is None else shortfall
+
+
 class BestDesign(Record):
-    """The best design of a job so far: feasible first, then FOM, the lower index on a tie."""
+    """The best design of a job so far: feasible first, then FOM, then the nearest to its specs.
+
+    On a tie in all of these, it is the one of lower index.
+
+    Attributes:
+        shortfall: how far it is from its specs, dimensionless, see `circuits.shortfall`.
+    """
 
     design_id: int
     index: int
@@ -50,6 +64,16 @@ class BestDesign(Record):
     specs_met: int
     specs_total: int
     feasible: bool
+    shortfall: float = 0.0
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_before(cls, fields: Any) -> Any:
+        """A record of before it was kept has none."""
+        if isinstance(fields, dict) and "shortfall" not in fields:
+            missed = fields.get("specs_total", 0) - fields.get("specs_met", 0)
+            return {**fields, "shortfall": known_shortfall(None, missed)}
+        return fields
 
 
 class JobRecord(Record):

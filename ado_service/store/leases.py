@@ -60,6 +60,16 @@ class Leases:
                 sa.update(jobs).where(jobs.c.id == lease.job_id).values(lease_until=until)
             )
 
+    def seconds_left(self, job_id: str) -> float | None:
+        """How long the job's lease holds unless it is renewed; None where nobody has one.
+
+        By the clock that decides on it; below 0 when it ran out and nobody took it over.
+        """
+        query = sa.select(jobs.c.lease_until).where(jobs.c.id == job_id)
+        with self._database.read() as connection:
+            until: datetime | None = connection.execute(query).scalar_one_or_none()
+            return None if until is None else (until - now(connection)).total_seconds()
+
     def note(self, lease: Lease, message: str) -> None:
         """Tell the user something about the running job, such as that it goes on without an LLM.
 

@@ -91,6 +91,7 @@ designs = sa.Table(
     sa.Column("corners", JsonText, nullable=False),
     # Behind it only what came later: a column cannot be added in front.
     sa.Column("skipped", JsonText, nullable=False, server_default=sa.text("'[]'")),
+    sa.Column("shortfall", sa.Double),
     sa.UniqueConstraint("job_id", "index"),
     sa.Index(None, "fom", "id"),
     sa.Index(None, "circuit_name", "id"),
@@ -187,4 +188,68 @@ simulation_results = sa.Table(
     sa.Column("result", sa.LargeBinary, nullable=False),
     # Which ones are the oldest, and how much they come to, is answered by the index alone.
     sa.Index(None, "used_at", "key", "size"),
+)
+
+# Of a tuning, `base` is no foreign key: the embedded model is one, and on no record.
+models = sa.Table(
+    "models",
+    metadata,
+    sa.Column("name", PlainText, primary_key=True),
+    sa.Column("path", PlainText, nullable=False),
+    sa.Column("quantization", PlainText, nullable=False),
+    sa.Column("method", PlainText),
+    sa.Column("base", PlainText),
+    sa.Column("fingerprint", PlainText, nullable=False),
+    sa.Column("family", PlainText, nullable=False),
+    sa.Column("parameters", sa.BigInteger, nullable=False),
+    sa.Column("context", sa.BigInteger, nullable=False),
+    sa.Column("created_at", UtcTime, nullable=False),
+    sa.Index(None, "base"),
+)
+
+_TUNING_UNDER_WAY = sa.text("state IN ('queued', 'running')")
+
+tunings = sa.Table(
+    "tunings",
+    metadata,
+    sa.Column("id", PlainText, primary_key=True),
+    sa.Column("name", PlainText, nullable=False),
+    sa.Column("config", JsonText, nullable=False),
+    sa.Column("state", PlainText, nullable=False),
+    sa.Column("wanted_state", PlainText, nullable=False),
+    sa.Column("step", sa.BigInteger, nullable=False),
+    sa.Column("loss", sa.Double),
+    sa.Column("metrics", JsonText),
+    sa.Column("message", PlainText, nullable=False),
+    sa.Column("created_at", UtcTime, nullable=False),
+    sa.Column("started_at", UtcTime),
+    sa.Column("finished_at", UtcTime),
+    sa.Column("version", sa.BigInteger, nullable=False),
+    sa.Column("owner", PlainText),
+    sa.Column("epoch", sa.BigInteger, nullable=False),
+    sa.Column("lease_until", UtcTime),
+    sa.Column("idempotency_key", PlainText, unique=True),
+    sa.Column("request_hash", PlainText),
+    sa.Index(None, "created_at", "id"),
+    sa.Index(None, "state", "created_at", "id"),
+    # A name is reserved while a tuning works towards it; afterwards the model itself has it.
+    sa.Index(
+        None,
+        "name",
+        unique=True,
+        sqlite_where=_TUNING_UNDER_WAY,
+        postgresql_where=_TUNING_UNDER_WAY,
+    ),
+)
+
+tuning_events = sa.Table(
+    "tuning_events",
+    metadata,
+    sa.Column("id", BigId, primary_key=True, autoincrement=True),
+    sa.Column("tuning_id", PlainText, sa.ForeignKey(tunings.c.id), nullable=False),
+    sa.Column("kind", PlainText, nullable=False),
+    sa.Column("data", JsonText, nullable=False),
+    sa.Column("created_at", UtcTime, nullable=False),
+    sa.Index(None, "tuning_id", "id"),
+    sqlite_autoincrement=True,
 )

@@ -44,7 +44,7 @@ class Entry:
     module: str
     packages: tuple[str, ...]
     sources: tuple[str, ...]
-    absent: str = "pip install -c constraints.txt '.[bench]'"
+    absent: str = "pip install -c constraints.txt --editable '.[bench]'"
 
     @property
     def missing(self) -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -54,9 +55,46 @@ def test_a_feasible_design_is_better_than_any_other_and_the_earlier_wins_a_tie()
     assert credit(tried).best_by == "b"
 
 
+def test_who_comes_nearer_to_specs_that_are_missed_improves() -> None:
+    tried = [
+        Tried(0, 0, "random", (False, -2.0, -0.6)),
+        Tried(1, 1, "gp", (False, -2.0, -0.1)),
+        Tried(2, 1, "gp", (False, -2.0, -0.6)),
+    ]
+    found = credit(tried)
+    assert found.best_by == "gp"
+    assert {one.proposer: one.improved for one in found.proposers} == {"gp": 1, "random": 0}
+
+
 def test_a_proposer_of_whom_nothing_was_taken_is_there_too() -> None:
     [llm] = credit([], {"llm": 3}).proposers
     assert (llm.proposed, llm.accepted, llm.rejected) == (3, 0, 3)
+
+
+def test_in_a_pareto_job_what_came_onto_the_front_is_better() -> None:
+    tried = [
+        Tried(0, 0, "random", (False, -3.0)),
+        Tried(1, 1, "gp", (False, -2.0)),  # nearer to the specs than all before
+        Tried(2, 1, "gp", (True, 5.0), (1.0, 1.0)),  # the first front
+        Tried(3, 2, "gp", (True, 4.0), (2.0, 0.5)),  # of a lower FOM, but none is as good
+        Tried(4, 2, "llm", (True, 3.0), (1.5, 0.5)),  # beside the one above, not before it
+        Tried(5, 2, "llm", (True, 9.0), (0.9, 1.0)),  # dominated, whatever its FOM
+        Tried(6, 3, "llm", (True, 5.0), (1.0, 1.0)),  # as an earlier one
+        Tried(7, 3, "llm", (False, 8.0)),
+        Tried(8, 3, "llm", (True, 1.0), (3.0, 3.0)),
+    ]
+    improved = {one.proposer: one.improved for one in credit(tried).proposers}
+    assert improved == {"gp": 3, "llm": 2, "random": 0}
+
+
+def test_in_a_pareto_job_a_place_on_the_front_earns_a_share() -> None:
+    tried = [Tried(0, 0, "random", (True, 9.0), (1.0, 1.0))]
+    for number in range(1, 11):
+        along = (1.0 + number, 1.0 - number)
+        tried.append(Tried(len(tried), number, "llm", (True, 1.0), along))
+        tried += [Tried(len(tried) + n, number, "gp", (True, 1.0), (0.5, 0.5)) for n in range(4)]
+    assert llm_designs(tried, 11, 10) == 5
+    assert llm_designs([replace(one, gains=None) for one in tried], 11, 10) == 2
 
 
 def rounds(count: int, llm: int, gains: str, batch: int = 5) -> list[Tried]:

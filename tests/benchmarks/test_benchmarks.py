@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import subprocess
 import sys
@@ -11,7 +12,7 @@ from typing import Any
 import pytest
 
 from benchmarks import calibration
-from benchmarks.report import Row, ratio_row
+from benchmarks.report import Row, ratio_row, report
 from circuits.loader import library_names
 
 FIELDS = set(Row.__dataclass_fields__)
@@ -72,6 +73,20 @@ def test_a_ratio_is_the_median_of_paired_repeats() -> None:
     assert row.ours == pytest.approx(8.0)
 
 
+def test_a_table_shows_names_and_brackets_whole(capsys: pytest.CaptureFixture[str]) -> None:
+    name = "sims-to-specs/sky130_two_stage_amplifier/optuna-constrained"
+    cure = "pip install -c constraints.txt --editable '.[bench]'"
+    row = ratio_row(name, [1.0], [2.0], peer_name="Optuna TPE, constrained", unit="simulations",
+                    goal=3.0, detail={"left_out": cure})  # fmt: skip
+    options = argparse.Namespace(json=False, out=None)
+    report([row], options, 0.0)
+    table, _, details = capsys.readouterr().out.rpartition("┘")
+    assert f" {name} " in table
+    assert " Optuna TPE, constrained " in table
+    assert " simulations " in table
+    assert cure in details
+
+
 def test_gating() -> None:
     rows = check(
         run("benchmarks.gating", "--quick"),
@@ -91,6 +106,16 @@ def test_warm_start() -> None:
         assert len(row["detail"]["earlier"]) == row["n"] == 1
         assert 1 <= row["ours"] <= 12
         assert row["ratio"] == row["peer"] / row["ours"]
+
+
+def test_pareto() -> None:
+    circuit = "hysteresis_comparator"
+    names = {f"pareto/hypervolume/{circuit}", f"pareto/feasible/{circuit}", "pareto/seconds"}
+    rows = check(run("benchmarks.pareto", "--quick"), names)
+    assert set(rows) == names
+    assert 0 <= rows[f"pareto/feasible/{circuit}"]["ours"] <= 1
+    volume = rows[f"pareto/hypervolume/{circuit}"]
+    assert volume["holds"] is (volume["ours"] > volume["peer"])
 
 
 def test_calibration_has_every_circuit_of_the_library() -> None:

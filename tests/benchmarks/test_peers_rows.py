@@ -154,6 +154,8 @@ def test_seconds() -> None:
     assert peer_row("gp-bo", "optuna", [0.2], [0.1], 100).goal is None
     assert limit_row([1.0, 2.0, 4.1], 1000).holds is False
     assert limit_row([1.0, 2.0, 3.9], 1000).holds is True
+    quick = limit_row([1.0], 60), peer_row("gp-bo", "ax", [0.1], [0.9], 20)
+    assert [(row.goal, row.holds) for row in quick] == [(None, None)] * 2, "too few"
 
 
 def test_the_plot_repeats_and_names_every_method(tmp_path: Path) -> None:

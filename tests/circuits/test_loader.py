@@ -33,6 +33,17 @@ def test_loads(tmp_path: Path) -> None:
     assert found.corners[1].parameters == {"vdd": 1.8}
 
 
+def test_one_mistake_is_one_line(tmp_path: Path) -> None:
+    for old, new, said in (
+        ("norm: 60", "norm: 0", "spec_sets.0.specs.0.norm: Input should be greater than 0"),
+        ("weight: 1", "weight: -1", "direction > and weight -1 pull apart"),
+    ):
+        problems = refused(tmp_path, YAML.replace(old, new)).splitlines()
+        assert len(problems) == 1, problems
+        assert problems[0].startswith("circuit.yaml:20: ")
+        assert said in problems[0]
+
+
 def test_relative_path_and_library_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder(tmp_path / "mine")
     monkeypatch.chdir(tmp_path)

@@ -216,6 +216,41 @@ def test_there_are_never_too_many_errors(live: Live) -> None:
     assert len(problem(answer, 422, "invalid-request")["errors"]) == 50
 
 
+_TOLD: dict[str, tuple[str, str, str]] = {
+    "list": ('"warm_start": "two_stage_amplifier"', "/warm_start", 'such as ["two_stage_ampl'),
+    "null": ('"warm_start": null', "/warm_start", "leave it out for none"),
+    "specs": ('"specs": "gain"', "/specs", "this must be a list"),
+    "spec": (
+        '"specs": [{"metric": "gain", "direction": ">", "threshold": 60, "norm": 0, "weight": 1, '
+        '"penalty": -1}]',
+        "/specs/0/norm",
+        "greater than 0",
+    ),
+    "nan": ('"time_limit": NaN', "", "character 49: NaN is no JSON number; write a number"),
+    "twice": ('"seed": 1, "seed": 2', "", "character 46: the name 'seed' is there twice"),
+    "digits": (f'"seed": {"9" * 5000}', "", "character 43: a number of 5000 digits is too long"),
+    "budget": ('"budget": 1000000000, "method": "gp-bo"', "/budget", "lower budget to 2000"),
+    "true": ('"budget": true', "/budget", "true is no number"),
+}
+
+
+@pytest.mark.parametrize("name", _TOLD)
+def test_one_mistake_is_one_plain_error(live: Live, name: str) -> None:
+    field, pointer, said = _TOLD[name]
+    body = f'{{"circuit": "two_stage_amplifier", {field}}}'
+    answer = live.client.post("/v1/jobs", content=body, headers=JSON)
+    [error] = problem(answer, 422, "invalid-request")["errors"]
+    assert error["pointer"] == pointer
+    assert said in error["detail"]
+
+
+def test_what_can_be_sorted_by_is_said_in_words(live: Live) -> None:
+    for address in ("/v1/designs", "/v1/jobs/none/designs", "/v1/jobs/none/pareto"):
+        answer = live.client.get(address, params={"sort": "x"})
+        [error] = problem(answer, 422, "invalid-request")["errors"]
+        assert error["detail"].startswith("cannot sort by 'x'; write id, fom or metric:NAME")
+
+
 _HOSTILE_BODIES: dict[str, bytes] = {
     "doubled-name": b'{"circuit": "two_stage_amplifier", "circuit": "two_stage_amplifier"}',
     "nan": b'{"circuit": "two_stage_amplifier", "time_limit": NaN}',

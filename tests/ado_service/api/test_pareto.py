@@ -63,6 +63,17 @@ def test_its_tag_changes_with_the_front_and_with_nothing_else(served: Live) -> N
     assert ask(one)[0] == 200
 
 
+def test_a_metric_that_the_circuit_does_not_have_sorts_nothing(served: Live) -> None:
+    job_id = traded(served, 2)
+    for address in (f"/v1/jobs/{job_id}/pareto", f"/v1/jobs/{job_id}/designs", "/v1/designs"):
+        answer = served.client.get(address, params={"sort": "-metric:bogus"})
+        assert answer.status_code == 422, address
+        [error] = answer.json()["errors"]
+        assert (error["location"], error["pointer"]) == ("query", "/sort")
+        assert "a metric 'bogus'; known are" in error["detail"]
+        assert "gain" in error["detail"]
+
+
 def test_other_jobs_have_no_front(served: Live) -> None:
     for job_id, said in ((claimed(served.store).job_id, "its objective is specs"), ("job_x", "no")):
         answer = served.client.get(f"/v1/jobs/{job_id}/pareto")

@@ -126,6 +126,18 @@ def test_a_misbehaving_llm_never_stops_a_job(case: str, tmp_path: Path) -> None:
         assert str(turns[-1].failure) in summary.message
 
 
+def test_an_llm_of_which_nothing_could_be_used_is_named(store: Store, tmp_path: Path) -> None:
+    with ScriptedLLM([llm.text("I would rather not.")]) as server:
+        settings = settings_for(tmp_path, server.base_url, timeout=30)
+        job_id, summary = run_job(store, settings, llm="scripted")
+    turns = store.transcripts.of_job(job_id)
+    assert [turn.failure or turn.accepted for turn in turns] == [0] * len(turns)
+    replies = "1 reply" if len(turns) == 1 else f"{len(turns)} replies"
+    assert f"LLM scripted: no design that could be simulated in {replies} (" in summary.message
+    assert turns[-1].rejected[-1][:200] in summary.message
+    assert "the GP took their slots" in summary.message
+
+
 def test_out_of_range_values_are_held_in_range(store: Store, tmp_path: Path) -> None:
     with ScriptedLLM([llm.out_of_range]) as server:
         job_id, summary = run_job(store, settings_for(tmp_path, server.base_url), llm="scripted")

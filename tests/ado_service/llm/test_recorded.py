@@ -26,7 +26,7 @@ class Caller:
         self.replies = list(replies)
         self.sent: list[Sequence[Message]] = []
 
-    def call(self, messages: Sequence[Message], schema: Mapping[str, Any]) -> Reply:
+    def call(self, messages: Sequence[Message], schema: Mapping[str, Any], draw: str = "") -> Reply:
         self.sent.append(messages)
         return self.replies.pop(0)
 

@@ -6,16 +6,19 @@ from collections.abc import Callable
 from dataclasses import replace
 from itertools import combinations
 
+import numpy as np
 import pytest
 import torch
 from botorch.utils.multi_objective.hypervolume import Hypervolume
 from botorch.utils.multi_objective.pareto import is_non_dominated
 
 from ado_service.proposers.gp import GPProposer
+from ado_service.proposers.pareto.acquisition import HypervolumeAcquisition
+from ado_service.proposers.pareto.trade_off import TradeOff
 from ado_service.proposers.pareto_gp import ParetoProposer
-from ado_service.proposers.pareto_gp import _candidates as candidates
 from ado_service.proposers.protocol import History, Proposal, Proposer
 from ado_service.proposers.space_filling import RandomProposer, SobolProposer
+from ado_service.proposers.surrogate.model_space import ModelSpace
 from circuits.objective import Objective
 from circuits.spec import Direction, Spec
 from tests.ado_service.proposers.test_gp import assert_new
@@ -134,11 +137,16 @@ def test_no_history_upsets_it(upset: Callable[[History], History]) -> None:
 
 def test_pending_designs_are_taken_into_account() -> None:
     history = started()
-    # The candidates themselves: proposals are kept clear of pending designs in any case.
-    [first] = candidates(history, 1, 2)
-    waiting = replace(history, pending=(CIRCUIT.from_unit(first.tolist()),))
-    [other] = candidates(waiting, 1, 2)
-    assert float((other - first).abs().max()) > 0.02
+    # The points themselves: proposals are kept clear of pending designs in any case.
+    space = ModelSpace(CIRCUIT)
+    known = TradeOff.of(history, space)
+
+    def best(pending: list[dict[str, float]]) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
+        rng = np.random.default_rng(2)
+        return HypervolumeAcquisition(known, space.points(pending), rng).best(1)[0]
+
+    first = best([])
+    assert float(np.abs(best([space.design(first)]) - first).max()) > 0.02
 
 
 def test_three_metrics_and_a_direction_against_the_spec() -> None:

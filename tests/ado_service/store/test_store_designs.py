@@ -169,6 +169,20 @@ def test_finishing_counts_and_tells(store: Store) -> None:
     }
 
 
+def test_of_designs_that_miss_as_much_the_nearest_is_the_best(store: Store) -> None:
+    lease = claimed(store)
+    foms = (-2.0, -2.0, -2.0, -2.0, -3.0)
+    far = (0.5, 0.2, 0.1, 0.1, 0.0)
+    outcomes = [outcome(fom, shortfall=short) for fom, short in zip(foms, far, strict=True)]
+    measured(store, lease, *outcomes)
+    best = store.jobs.get(lease.job_id).best
+    assert best is not None
+    assert (best.index, best.fom, best.shortfall) == (2, -2.0, 0.1)
+    tried = store.designs.tried(lease.job_id)
+    ranks = [one.rank for one in tried if one.rank is not None]
+    assert ranks.index(max(ranks)) == 2
+
+
 def test_a_result_is_never_replaced(store: Store) -> None:
     lease = claimed(store)
     [design] = measured(store, lease, outcome(1.0))

@@ -15,7 +15,7 @@ from ado_service.store.store import Store
 
 
 def test_sqlite_is_set_up_for_several_writers(tmp_path: Path) -> None:
-    database = Database(make_engine(f"sqlite:///{tmp_path / 'a' / 'b' / 'designs.db'}"))
+    database = Database(make_engine(f"sqlite:///{tmp_path / 'designs.db'}"))
     pragmas = ("journal_mode", "synchronous", "foreign_keys", "busy_timeout")
     with database.read() as connection:
         found = [connection.execute(sa.text(f"PRAGMA {name}")).scalar_one() for name in pragmas]
@@ -49,7 +49,16 @@ def test_an_address_that_cannot_be_used_is_refused(url: str, message: str) -> No
 def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(BadDatabaseUrl, match=f"cannot make the folder {tmp_path}/file/folder"):
-        make_engine(f"sqlite:///{tmp_path}/file/folder/designs.db")
+        make_engine(f"sqlite:///{tmp_path}/file/folder/designs.db", tmp_path / "file")
+
+
+def test_a_folder_is_made_at_home_only(tmp_path: Path) -> None:
+    home = tmp_path / "a" / "b"
+    make_engine(f"sqlite:///{home}/designs.db", home).dispose()
+    assert home.is_dir()
+    with pytest.raises(BadDatabaseUrl, match=f"no folder {tmp_path}/other .* make it, or correct"):
+        make_engine(f"sqlite:///{tmp_path}/other/designs.db", home)
+    assert not (tmp_path / "other").exists()
 
 
 def test_a_file_that_is_no_database_is_named(tmp_path: Path) -> None:

@@ -58,6 +58,19 @@ def test_a_renewed_lease_is_not_taken_over(store: Store) -> None:
     assert store.leases.claim("second", 60) is None
 
 
+def test_how_long_a_lease_holds_is_known(store: Store) -> None:
+    job_id = new_job(store)
+    assert store.leases.seconds_left(job_id) is None
+    assert store.leases.seconds_left("job_none") is None
+    lease = store.leases.claim("runner", 60, job_id)
+    assert lease is not None
+    left = store.leases.seconds_left(job_id)
+    assert left is not None
+    assert 0 < left <= 60
+    store.leases.renew(lease, 600)
+    assert (store.leases.seconds_left(job_id) or 0) > 60
+
+
 def test_renewing_is_no_change_of_the_job(store: Store) -> None:
     lease = claimed(store)
     before = store.jobs.get(lease.job_id)

@@ -56,7 +56,7 @@ def test_credit_reads_every_design_of_the_job(store: Store) -> None:
     store.designs.finish(lease, done[0].id, outcome(2.5, feasible=True))
     assert store.designs.tried(lease.job_id) == [
         Tried(0, 1, "gp", None),
-        Tried(1, 2, "llm", (True, 2.5)),
+        Tried(1, 2, "llm", (True, 2.5, 0.0)),
     ]
     assert store.designs.tried("job_gone") == []
 

@@ -1,0 +1,96 @@
+"""`ado tune` and `ado tunings`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from ado_service.cli import app
+from tests.ado_service.tunings.conftest import Scene, _template, _threads, scene
+from tests.ado_service.tunings.scene import save_model
+
+__all__ = ["_template", "_threads", "scene"]
+
+SHORT = ["--steps", "2", "--batch", "1", "--r", "4", "--trials", "0"]
+
+
+@pytest.fixture(autouse=True)
+def _environment(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ADO_DATA_DIR", str(scene.folder))
+    monkeypatch.setenv("ADO_DATABASE_URL", scene.settings.database_url)
+    monkeypatch.setenv("ADO_TUNING_THREADS", "1")
+    monkeypatch.chdir(scene.folder)
+
+
+def ado(*arguments: str) -> Result:
+    return CliRunner().invoke(app, arguments)
+
+
+def as_json(*arguments: str) -> Any:
+    result = ado(*arguments, "--json")
+    assert result.exit_code == 0, result.output
+    return json.loads(result.stdout)
+
+
+def test_it_tunes_and_says_what_came_of_it(scene: Scene) -> None:
+    result = ado("tune", "tiny", "--from", ",".join(scene.jobs), *SHORT, "--name", "better")
+    assert result.exit_code == 0, result.output
+    assert "loss, designs" in result.stdout
+    assert "better is there: ado run CIRCUIT --llm better" in result.stdout
+    [listed] = as_json("tunings")
+    assert (listed["name"], listed["state"], listed["step"]) == ("better", "completed", 2)
+    assert "better" in ado("tunings").stdout
+    assert json.loads(ado("tunings", listed["id"]).stdout) == listed
+    cancelled = ado("tunings", listed["id"], "--cancel")
+    assert cancelled.exit_code == 2
+    assert "is completed; start a new one" in cancelled.stderr
+
+
+def test_a_folder_is_registered_with_its_tuning(scene: Scene) -> None:
+    folder = save_model(scene.folder / "fresh", scene.store, seed=3)
+    found = as_json("tune", str(folder), "--from", "divider", *SHORT, "--method", "lora")
+    assert found["state"] == "completed"
+    assert (found["name"], found["config"]["model"]) == ("fresh-lora", "fresh")
+    record = scene.store.models.get("fresh")
+    assert (record.path, record.quantization) == (folder, "none")
+    again = as_json("tune", str(folder), "--from", "divider", *SHORT, "--method", "lora")
+    assert (again["name"], again["config"]["model"]) == ("fresh-lora-2", "fresh")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ([], "name a model and designs"),
+        (["tiny"], "name a model and designs"),
+        (["nobody", "--from", "divider"], "model: no model 'nobody'. Known are: "),
+        (["./nowhere", "--from", "divider"], "nowhere is not a folder"),
+        (["./empty", "--from", "divider"], "empty has no config.json"),
+        (["tiny", "--from", "nothing"], "no job and no circuit 'nothing'"),
+        (["./tiny-copy", "--from", "two_stage_amplifier"], "no job on two_stage_amplifier"),
+        (["tiny", "--from", "divider", "--name", "tiny"], "a model has the name 'tiny'"),
+        (["tiny", "--from", "divider", "--steps", "0"], "steps: Input should be greater"),
+        (["--resume", "tuning_none"], "no tuning 'tuning_none'"),
+    ],
+)
+def test_bad_input_changes_nothing(
+    scene: Scene,
+    arguments: list[str],
+    said: str,
+) -> None:
+    Path("empty").mkdir()
+    Path("tiny-copy").symlink_to("tiny")
+    result = ado("tune", *arguments)
+    assert result.exit_code == 2, result.output
+    assert said in result.stderr
+    assert scene.store.tunings.page().items == ()
+    assert [one.name for one in scene.store.models.list()] == ["tiny"]
+
+
+def test_a_tuning_that_fails_is_a_failure(scene: Scene) -> None:
+    result = ado("tune", "tiny", "--from", "divider", *SHORT, "--r", "5")
+    assert result.exit_code == 1
+    assert "reduction 5 does not divide" in result.stderr
