@@ -11,17 +11,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from circuits.definition import Circuit, DeviceGroup
 from circuits.units import rounded
 from circuits.variable import Scale, Variable
+
+Array = NDArray[np.float64]
 
 _STYLES = ("{kind}{place}", "{kind}_{place}", "{kind}{letter}", "{kind}_{letter}", "x{place}",
            "p_{place}", "{kind}{place}v")  # fmt: skip
 _KINDS = {"m": "w", "F": "c", "Ohm": "r", "A": "i", "V": "v"}
 _LETTERS = "abcdefghijklmnopqrstuvwxyz"
 _BRACES = re.compile(r"\{[^}]*\}|^\.param.*$", re.MULTILINE)
-_RENAMED, _SHUFFLED, _CUT = 0.7, 0.5, 0.4
+_RENAMED, _SHUFFLED, _CUT = 0.25, 0.25, 0.2
 """How often variables are renamed, lists shuffled, optional texts left out."""
 _MOST_NARROWED = 3
 """Variables whose range is narrowed at most: few designs of a harvest lie in many narrow ranges."""
@@ -33,7 +36,7 @@ class Dressing:
 
     Attributes:
         circuit: with other names, orders and ranges; not one that could be simulated.
-        names: the name in `circuit` by that in the original.
+        names: the name in `circuit` by that in the original, in the original's order.
     """
 
     circuit: Circuit
@@ -44,10 +47,11 @@ class Dressing:
         renamed = {self.names[name]: value for name, value in values.items()}
         return {variable.name: renamed[variable.name] for variable in self.circuit.variables}
 
-    def holds(self, values: Mapping[str, float]) -> bool:
-        """Whether a design of the original lies in the ranges of the prompt."""
-        design = self.design(values)
-        return all(one.low <= design[one.name] <= one.high for one in self.circuit.variables)
+    def holds(self, values: Array) -> NDArray[np.bool_]:
+        """Which of `n x d` designs of the original (SI units, its order) the ranges hold."""
+        ranges = {one.name: (one.low, one.high) for one in self.circuit.variables}
+        low, high = np.array([ranges[name] for name in self.names.values()]).T
+        return np.asarray(((values >= low) & (values <= high)).all(axis=1))
 
 
 def dressed(circuit: Circuit, near: Mapping[str, float], rng: np.random.Generator) -> Dressing:

@@ -25,12 +25,13 @@ Array = NDArray[np.float64]
 
 REASONING = "Sizes of similar circuits."
 """What the embedded model says of its answers: it has learned to answer, not to reason."""
-_MOST_SHOWN, _MOST_ASKED = 5, 5
+_MOST_SHOWN, _MOST_ASKED = 5, 8
 _RELAXED = (0.03, 0.2, 0.6)
 """Scales of how far specs are relaxed: octaves, or 10 dB or degrees."""
 _LINEAR = {"dB": 10.0, "deg": 10.0}
 _FEWEST_SPECS = 3
-_ONE = 0.6
+_NONE_SHOWN, _ONE = 0.7, 0.3
+"""How often no demonstrations are shown, and a single design asked for."""
 _CANDIDATES = 48
 _DIGITS = 3
 
@@ -51,9 +52,10 @@ class Example:
 
 
 def examples(harvest: Harvest, seed: int, count: int) -> Iterator[Example]:
-    """Examples on one dressing of a harvest's circuit: their prompts begin alike.
+    """Examples on one dressing of a harvest's circuit, of about the same length.
 
-    At most `count`; none where no design was measured completely.
+    Their prompts begin alike, and show and ask for as many designs as each other. At most `count`;
+    none where no design was measured completely.
     """
     rng = np.random.default_rng(seed)
     known = np.flatnonzero(np.isfinite(harvest.metrics).all(axis=1))
@@ -61,25 +63,41 @@ def examples(harvest: Harvest, seed: int, count: int) -> Iterator[Example]:
         return
     near = harvest.design(int(rng.choice(known)))
     dressing = dressed(harvest.circuit, near, rng)
-    fits = [dressing.holds(harvest.design(row)) for row in range(len(harvest.X))]
-    rows = np.flatnonzero(fits)
+    rows = np.flatnonzero(dressing.holds(harvest.values))
     complete = np.intersect1d(rows, known)
-    for _ in range(count):
-        yield _example(harvest, dressing, rows, int(rng.choice(complete)), rng)
-
-
-def _example(
-    harvest: Harvest, dressing: Dressing, rows: NDArray[np.int64], anchor: int,
-    rng: np.random.Generator,
-) -> Example:  # fmt: skip
-    specs = _specs(harvest, anchor, rng)
+    shown = 0 if rng.random() < _NONE_SHOWN else int(rng.integers(1, _MOST_SHOWN + 1))
     asked = 1 if rng.random() < _ONE else int(rng.integers(2, _MOST_ASKED + 1))
+    sample = _Sample(harvest, dressing, rows, shown, asked)
+    for _ in range(count):
+        yield _example(sample, int(rng.choice(complete)), rng)
+
+
+@dataclass(frozen=True, slots=True)
+class _Sample:
+    """What the examples of one call have in common.
+
+    Attributes:
+        harvest, dressing: what is asked, and in which words.
+        rows: the designs that the dressing's ranges hold.
+        shown, asked: demonstrations, and designs wanted, at most.
+    """
+
+    harvest: Harvest
+    dressing: Dressing
+    rows: NDArray[np.int64]
+    shown: int
+    asked: int
+
+
+def _example(sample: _Sample, anchor: int, rng: np.random.Generator) -> Example:
+    harvest, dressing, rows = sample.harvest, sample.dressing, sample.rows
+    specs = _specs(harvest, anchor, rng)
     missed = _missed(harvest, specs, rows)
     fitting = rows[missed == 0]
     others = fitting[fitting != anchor]
-    answers = [anchor, *rng.permutation(others)[: asked - 1].tolist()]
+    answers = [anchor, *rng.permutation(others)[: sample.asked - 1].tolist()]
     worse = rows[missed > 0]
-    shown = _shown(harvest, specs, worse, rng)
+    shown = _shown(harvest, specs, worse, sample.shown, rng)
     demonstrations = [_demonstration(harvest, dressing, row) for row in shown]
     system, user = few_shot(dressing.circuit, specs, demonstrations, len(answers))
     return Example(system["content"], user["content"], _answer(harvest, dressing, answers))
@@ -134,10 +152,10 @@ def _missed(harvest: Harvest, specs: Sequence[Spec], rows: NDArray[np.int64]) ->
 
 
 def _shown(
-    harvest: Harvest, specs: Sequence[Spec], worse: NDArray[np.int64], rng: np.random.Generator
-) -> list[int]:
-    """Demonstrations, best first: the best of a few at random, or any of them."""
-    count = int(rng.integers(0, _MOST_SHOWN + 1))
+    harvest: Harvest, specs: Sequence[Spec], worse: NDArray[np.int64], count: int,
+    rng: np.random.Generator,
+) -> list[int]:  # fmt: skip
+    """At most `count` demonstrations, best first: the best of a few at random, or any of them."""
     drawn = rng.permutation(worse)[: int(rng.integers(count, _CANDIDATES + 1))]
     ranked = drawn[np.argsort(_missed(harvest, specs, drawn), kind="stable")]
     if rng.random() < 0.3:  # random ones, as the ablation shows them: sorted all the same

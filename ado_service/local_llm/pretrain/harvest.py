@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,7 +25,7 @@ _STEPS = np.array([0.03, 0.08, 0.2])
 _FEW = 32
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Harvest:
     """Designs of one circuit with what was measured in its nominal corner.
 
@@ -44,9 +45,16 @@ class Harvest:
     devices: tuple[str, ...]
     regions: NDArray[np.int8]
 
+    @cached_property
+    def values(self) -> Array:
+        """`n x d` sizes (SI units), in the order of the circuit's variables."""
+        names = self.circuit.variable_names
+        designs = [self.circuit.from_unit([float(part) for part in point]) for point in self.X]
+        return np.array([[one[name] for name in names] for one in designs]).reshape(self.X.shape)
+
     def design(self, row: int) -> dict[str, float]:
         """The values of a design (SI units)."""
-        return self.circuit.from_unit([float(part) for part in self.X[row]])
+        return dict(zip(self.circuit.variable_names, self.values[row].tolist(), strict=True))
 
     def region_names(self, row: int) -> dict[str, str]:
         """The operating region of each device of a design, where it is known."""

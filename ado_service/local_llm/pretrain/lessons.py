@@ -17,14 +17,16 @@ from ado_service.local_llm.side.head_loss import IGNORED
 
 @dataclass(frozen=True, slots=True)
 class Lesson:
-    """A batch.
+    """A batch: examples on one dressing of a circuit, whose prompts begin with the same tokens.
 
     Attributes:
-        input_ids: `b x t` tokens, padded on the right, where no token before looks at it.
+        shared: `p` tokens that all examples begin with.
+        rest: `b x t` tokens that follow them, padded on the right, where no token before looks.
         labels: `b x t`, the answers' tokens; `IGNORED` elsewhere.
     """
 
-    input_ids: torch.Tensor
+    shared: torch.Tensor
+    rest: torch.Tensor
     labels: torch.Tensor
 
 
@@ -70,13 +72,12 @@ class Lessons(Dataset[Lesson]):
             raise IndexError(step)
         rng = np.random.default_rng([self._seed, step])
         rows: list[tuple[list[int], list[int]]] = []
-        while len(rows) < self._size:
+        while not rows:
             harvest = self._harvests[int(rng.integers(len(self._harvests)))]
-            for example in examples(harvest, int(rng.integers(2**62)), 1):
-                row = encoded(example, self._tokenizer)
-                if len(row[0]) <= self._context:
-                    rows.append(row)
-        return _padded(rows, int(self._tokenizer.pad_token_id))
+            found = examples(harvest, int(rng.integers(2**62)), self._size)
+            drawn = [encoded(one, self._tokenizer) for one in found]
+            rows = [row for row in drawn if len(row[0]) <= self._context]
+        return _lesson(rows, int(self._tokenizer.pad_token_id))
 
 
 def encoded(example: Example, tokenizer: PreTrainedTokenizerFast) -> tuple[list[int], list[int]]:
@@ -92,8 +93,16 @@ def encoded(example: Example, tokenizer: PreTrainedTokenizerFast) -> tuple[list[
     return [*before, *answer], [IGNORED] * len(before) + answer
 
 
-def _padded(rows: Sequence[tuple[list[int], list[int]]], pad: int) -> Lesson:
+def _lesson(rows: Sequence[tuple[list[int], list[int]]], pad: int) -> Lesson:
+    shared = _alike(rows)
     longest = max(len(ids) for ids, _ in rows)
-    ids = [[*row, *[pad] * (longest - len(row))] for row, _ in rows]
-    labels = [[*row, *[IGNORED] * (longest - len(row))] for _, row in rows]
-    return Lesson(torch.tensor(ids), torch.tensor(labels))
+    rest = [[*ids, *[pad] * (longest - len(ids))][shared:] for ids, _ in rows]
+    labels = [[*row, *[IGNORED] * (longest - len(row))][shared:] for _, row in rows]
+    return Lesson(torch.tensor(rows[0][0][:shared]), torch.tensor(rest), torch.tensor(labels))
+
+
+def _alike(rows: Sequence[tuple[list[int], list[int]]]) -> int:
+    """How many tokens all rows begin with, the last one before an answer left out."""
+    prompts = min(row.count(IGNORED) for _, row in rows) - 1
+    columns = zip(*(ids[:prompts] for ids, _ in rows), strict=True)
+    return next((place for place, seen in enumerate(columns) if len(set(seen)) > 1), prompts)

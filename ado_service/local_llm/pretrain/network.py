@@ -12,6 +12,8 @@ from ado_service.local_llm.pretrain.vocabulary import numbers
 
 _HARMONICS = 8
 _SPREAD = 0.02
+_OWN = 0.2
+"""Part of a number's first embedding that is its own, and tells it from its neighbours."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,11 +26,11 @@ class Shape:
         context: longest prompt and answer together, tokens.
     """
 
-    width: int = 256
-    inner: int = 704
-    layers: int = 6
-    heads: int = 8
-    context: int = 6144
+    width: int = 192
+    inner: int = 512
+    layers: int = 4
+    heads: int = 4
+    context: int = 8192
 
 
 def fresh(tokenizer: PreTrainedTokenizerFast, shape: Shape, seed: int) -> LlamaForCausalLM:
@@ -56,10 +58,10 @@ def fresh(tokenizer: PreTrainedTokenizerFast, shape: Shape, seed: int) -> LlamaF
     found = numbers()
     places = tokenizer.convert_tokens_to_ids(found)
     features = torch.tensor([_features(number) for number in found])
-    directions = torch.randn(features.shape[1], shape.width) / math.sqrt(features.shape[1])
+    smooth = features @ torch.randn(features.shape[1], shape.width)
     weight = model.model.embed_tokens.weight
     with torch.no_grad():
-        weight[places] += _SPREAD * features @ directions
+        weight[places] = _SPREAD * smooth / smooth.std() + _OWN * weight[places]
     return model
 
 
@@ -67,6 +69,10 @@ def _features(number: str) -> list[float]:
     """Waves over the decade that the digits lie in, and where the point is."""
     digits = float(number) or 1e-3
     turn = 2 * math.pi * (math.log10(digits) % 1.0)
-    waves = [wave(k * turn) / k for k in range(1, _HARMONICS + 1) for wave in (math.sin, math.cos)]
+    waves = [
+        wave(k * turn) / math.sqrt(k)
+        for k in range(1, _HARMONICS + 1)
+        for wave in (math.sin, math.cos)
+    ]
     place = math.floor(math.log10(digits))
     return [*waves, *(float(place == at) for at in range(3)), float(len(number) > 2)]

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 
 import torch
 from torch.utils.data import DataLoader
-from transformers import LlamaForCausalLM
+from transformers import DynamicCache, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from ado_service.local_llm.pretrain.lessons import Lesson, Lessons
+from ado_service.local_llm.pretrain.near_numbers import NearNumbers
 from ado_service.local_llm.side.head_loss import IGNORED
 
 _BETAS = (0.9, 0.98)
@@ -30,7 +31,7 @@ class Schedule:
         warm_up: steps until it is reached; from there it falls along a cosine.
     """
 
-    rate: float = 1e-3
+    rate: float = 2e-3
     warm_up: int = 100
 
     def at(self, step: int, steps: int) -> float:
@@ -51,6 +52,7 @@ class Progress:
 
 def train(
     model: LlamaForCausalLM,
+    tokenizer: PreTrainedTokenizerFast,
     lessons: Lessons,
     schedule: Schedule,
     *,
@@ -58,13 +60,14 @@ def train(
     workers: int = 0,
     told: Callable[[Progress], None] = lambda _: None,
 ) -> None:
-    """Train `model` in place on all lessons; AdamW, gradients clipped at 1.
+    """Train `model` in place on all lessons.
 
-    On a GPU the forward pass is in bfloat16. Lessons are made by `workers` processes beside it and
-    come in their order.
+    AdamW, gradients clipped at 1. On a GPU the forward pass is in bfloat16. Lessons are made by
+    `workers` processes beside it and come in their order.
     """
     started = time.monotonic()
     torch.nn.Module.to(model, device)
+    spread = NearNumbers(tokenizer).to(device)
     model.train()
     optimizer = torch.optim.AdamW(model.parameters(), betas=_BETAS, weight_decay=_DECAY)
     loader = DataLoader(lessons, batch_size=None, num_workers=workers)
@@ -73,7 +76,7 @@ def train(
         for group in optimizer.param_groups:
             group["lr"] = schedule.at(step, len(lessons))
         with half:
-            loss = _loss(model, lesson, device)
+            loss = lesson_loss(model, lesson, spread, device)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(model.parameters(), _LARGEST_NORM)
@@ -82,10 +85,17 @@ def train(
     model.train(False)
 
 
-def _loss(model: LlamaForCausalLM, lesson: Lesson, device: str) -> torch.Tensor:
-    """Mean cross entropy of the answers' tokens; logits are made for those alone."""
-    ids, labels = lesson.input_ids.to(device), lesson.labels.to(device)
-    hidden = model.model(input_ids=ids).last_hidden_state[:, :-1]
-    wanted = labels[:, 1:] != IGNORED
-    logits = model.lm_head(hidden[wanted]).float()
-    return torch.nn.functional.cross_entropy(logits, labels[:, 1:][wanted])
+def lesson_loss(
+    model: LlamaForCausalLM, lesson: Lesson, spread: NearNumbers, device: str
+) -> torch.Tensor:
+    """Cross entropy of the answers' tokens; what the prompts share is read once for all of them."""
+    rest, labels = lesson.rest.to(device), lesson.labels.to(device)
+    cache = DynamicCache(config=model.config)
+    model.model(input_ids=lesson.shared.to(device)[None], past_key_values=cache, use_cache=True)
+    cache.batch_repeat_interleave(len(rest))
+    hidden = model.model(input_ids=rest, past_key_values=cache, use_cache=True).last_hidden_state
+    after = labels[:, 1:]
+    wanted = after != IGNORED
+    logits = model.lm_head(hidden[:, :-1][wanted])
+    loss: torch.Tensor = spread(logits, after[wanted], spread.weights(after)[wanted])
+    return loss

@@ -33,7 +33,7 @@ def test_a_dressing_renames_everywhere_and_keeps_the_design(found: Harvest) -> N
         assert "\nrz  nz   n2  {" in netlist
         values = found.design(seed)
         assert sorted(dressing.design(values).values()) == sorted(values.values())
-        assert dressing.holds(values)
+        assert dressing.holds(found.values)[seed]
         narrow = [one for one in shown.variables if one.high / one.low < 5]
         assert len(narrow) <= 9, "six lengths, and at most three more"
 
