@@ -1,0 +1,1 @@
+"""What `benchmarks.local_llm` is made of: configurations, models, measurements, rows."""
