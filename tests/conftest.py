@@ -9,6 +9,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+import structlog
 from psycopg import sql
 
 from ado_service.store.store import Store
@@ -62,3 +63,10 @@ def store(database_url: str) -> Iterator[Store]:
     """An empty store, once on each kind of database."""
     with Store.open(database_url) as opened:
         yield opened
+
+
+@pytest.fixture(autouse=True)
+def _logs_of_its_own() -> Iterator[None]:
+    """A command that ran in this process has sent all logs to a stream that is closed by now."""
+    yield
+    structlog.reset_defaults()
