@@ -1,4 +1,4 @@
-"""Takes a model in: it is tried before it goes on record."""
+"""Takes a model in: a folder that is added is tried before it goes on record."""
 
 from __future__ import annotations
 

@@ -37,3 +37,13 @@ def not_modified() -> Responses:
 
 def _response(text: str) -> dict[str, Any]:
     return {"description": text, "content": {MEDIA_TYPE: {"schema": _SCHEMA}}}
+
+
+def accepted(what: str) -> Responses:
+    """202: a `what` was made, now or by an earlier request with the same key."""
+    address = {"description": f"The {what}'s address.", "schema": {"type": "string"}}
+    replayed = {
+        "description": f"`true` when an earlier request with this key made the {what}.",
+        "schema": {"type": "string", "enum": ["true"]},
+    }
+    return {202: {"headers": {"Location": address, "Idempotency-Replayed": replayed}}}

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from typing import Annotated
 
 from fastapi import Body, Header, Query
 from starlette.responses import Response
 
-from ado_service.api.documented import Responses, not_modified, problems
+from ado_service.api.documented import accepted, not_modified, problems
 from ado_service.api.etag import IfNoneMatch, etag, headers, unchanged
 from ado_service.api.job import NEW_JOBS, Job, JobDetail, JobFilters, JobPage, NewJob, Wish
+from ado_service.api.request_hash import request_hash
 from ado_service.api.routing import router
 from ado_service.api.service import ServiceHere, StoreHere
 from ado_service.job_config import JobConfig
@@ -25,18 +24,6 @@ from ado_service.store.store import Store
 
 routes = router("/v1/jobs", "jobs")
 
-_ACCEPTED: Responses = {
-    202: {
-        "headers": {
-            "Location": {"description": "The job's address.", "schema": {"type": "string"}},
-            "Idempotency-Replayed": {
-                "description": "`true` when an earlier request with this key made the job.",
-                "schema": {"type": "string", "enum": ["true"]},
-            },
-        }
-    }
-}
-
 
 @routes.post(
     "",
@@ -44,7 +31,7 @@ _ACCEPTED: Responses = {
     summary="Start a job",
     status_code=202,
     response_model=JobDetail,
-    responses={**_ACCEPTED, **problems(413, 415)},
+    responses={**accepted("job"), **problems(413, 415)},
 )
 def create_job(
     service: ServiceHere,
@@ -62,7 +49,7 @@ def create_job(
     ] = None,
 ) -> JobDetail:
     """Queue a job. It runs as soon as a worker is free; follow it at its `Location`."""
-    once = None if idempotency_key is None else Idempotency(idempotency_key, _hash(job))
+    once = None if idempotency_key is None else Idempotency(idempotency_key, request_hash(job))
     config = _with_default_llm(job.config, service.settings)
     record, created = submit(service.store, service.settings, job.circuit, config, once)
     response.headers["Location"] = f"/v1/jobs/{record.id}"
@@ -140,12 +127,6 @@ def set_wanted_state(
 
 def _detail(store: Store, record: JobRecord) -> JobDetail:
     return JobDetail.model_validate(record.model_dump() | {"credit": job_credit(store, record.id)})
-
-
-def _hash(job: NewJob) -> str:
-    """Of what the request sets; to leave `llm` out is not to set it to null."""
-    said = json.dumps(job.model_dump(mode="json", exclude_unset=True), sort_keys=True)
-    return hashlib.sha256(said.encode()).hexdigest()
 
 
 def _with_default_llm(config: JobConfig, settings: Settings) -> JobConfig:

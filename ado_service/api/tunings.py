@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from typing import Annotated
 
 import structlog
 from fastapi import Body, Header, Query
 from starlette.responses import Response
 
-from ado_service.api.documented import Responses, not_modified, problems
+from ado_service.api.documented import accepted, not_modified, problems
 from ado_service.api.etag import IfNoneMatch, etag, headers, unchanged
 from ado_service.api.problem import invalid
+from ado_service.api.request_hash import request_hash
 from ado_service.api.routing import router
 from ado_service.api.service import StoreHere
 from ado_service.api.tuning import (
@@ -31,18 +30,6 @@ _log = structlog.get_logger(__name__)
 
 routes = router("/v1/tunings", "tunings")
 
-_ACCEPTED: Responses = {
-    202: {
-        "headers": {
-            "Location": {"description": "The tuning's address.", "schema": {"type": "string"}},
-            "Idempotency-Replayed": {
-                "description": "`true` when an earlier request with this key made the tuning.",
-                "schema": {"type": "string", "enum": ["true"]},
-            },
-        }
-    }
-}
-
 
 @routes.post(
     "",
@@ -50,7 +37,7 @@ _ACCEPTED: Responses = {
     summary="Tune a model",
     status_code=202,
     response_model=Tuning,
-    responses={**_ACCEPTED, **problems(409, 413, 415)},
+    responses={**accepted("tuning"), **problems(409, 413, 415)},
 )
 def create_tuning(
     store: StoreHere,
@@ -68,7 +55,7 @@ def create_tuning(
     ] = None,
 ) -> Tuning:
     """Queue a tuning. It runs in a process of its own as soon as a worker is free."""
-    once = None if idempotency_key is None else Idempotency(idempotency_key, _hash(tuning))
+    once = None if idempotency_key is None else Idempotency(idempotency_key, request_hash(tuning))
     try:
         record, created = submit(store, tuning.config, tuning.name, once)
     except ModelFilesError as error:  # where they lie is for the log
@@ -124,8 +111,3 @@ def set_wanted_state(
 ) -> Tuning:
     """Say what is wanted. A running tuning comes to it within a step, any other at once."""
     return Tuning.model_validate(store.tunings.set_wanted_state(tuning_id, wish.wanted_state))
-
-
-def _hash(tuning: NewTuning) -> str:
-    said = json.dumps(tuning.model_dump(mode="json", exclude_unset=True), sort_keys=True)
-    return hashlib.sha256(said.encode()).hexdigest()

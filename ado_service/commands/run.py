@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import signal
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
-from types import FrameType
 from typing import Annotated
 
 import typer
@@ -27,6 +25,7 @@ from ado_service.commands.console import (
 )
 from ado_service.commands.netlists import make_folder
 from ado_service.commands.report import report
+from ado_service.commands.signals import at_first_signal
 from ado_service.job_config import Demonstrations, Gating, JobConfig, LlmShare, Method, Model, Start
 from ado_service.jobs.asked import SubmissionError
 from ado_service.jobs.runner_name import runner_name
@@ -241,21 +240,15 @@ def _paused_by_signals(
 ) -> Iterator[None]:
     """The first Ctrl-C or SIGTERM pauses the job, a second one ends the process."""
 
-    def pause(_signal: int, _frame: FrameType | None) -> None:
-        for kind, handler in before.items():
-            signal.signal(kind, handler)
+    def pause() -> None:
         drain.set()
         models.stop()  # an answer under way is asked for again when the job goes on
         err.print(f"pausing; go on with: ado run --resume {job_id}")
 
-    before = {kind: signal.getsignal(kind) for kind in (signal.SIGINT, signal.SIGTERM)}
-    for kind in before:
-        signal.signal(kind, pause)
     try:
-        yield
+        with at_first_signal(pause):
+            yield
     finally:
-        for kind, handler in before.items():
-            signal.signal(kind, handler)
         if drain.is_set() and not store.jobs.get(job_id).state.ended:
             store.jobs.set_wanted_state(job_id, WantedState.PAUSE)
 

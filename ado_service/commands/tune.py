@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from types import FrameType
 from typing import Annotated, Any
 
 import typer
@@ -27,6 +25,7 @@ from ado_service.commands.console import (
     settings_with,
     told_plainly,
 )
+from ado_service.commands.signals import at_first_signal
 from ado_service.jobs.asked import SubmissionError
 from ado_service.jobs.lease import LeaseKeeper
 from ado_service.jobs.runner_name import runner_name
@@ -189,20 +188,12 @@ def _work(store: Store, settings: Settings, tuning: TuningRecord, *, quiet: bool
 def _drained_by_signals(tuning_id: str, drain: threading.Event) -> Iterator[None]:
     """The first Ctrl-C or SIGTERM hands the tuning back, a second one ends the process."""
 
-    def hand_back(_signal: int, _frame: FrameType | None) -> None:
-        for kind, handler in before.items():
-            signal.signal(kind, handler)
+    def hand_back() -> None:
         drain.set()
         err.print(f"handing back; go on with: ado tune --resume {tuning_id}")
 
-    before = {kind: signal.getsignal(kind) for kind in (signal.SIGINT, signal.SIGTERM)}
-    for kind in before:
-        signal.signal(kind, hand_back)
-    try:
+    with at_first_signal(hand_back):
         yield
-    finally:
-        for kind, handler in before.items():
-            signal.signal(kind, handler)
 
 
 @contextmanager

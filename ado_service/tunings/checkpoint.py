@@ -56,7 +56,7 @@ class Checkpoints:
         draft = self._folder / f".draft-{os.getpid()}"
         shutil.rmtree(draft, ignore_errors=True)
         draft.mkdir()
-        # Tied weights share their memory, which the format refuses.
+        # The format takes contiguous tensors alone.
         save_file(
             {name: one.detach().contiguous() for name, one in tensors.items()}, draft / _TENSORS
         )

@@ -97,7 +97,7 @@ class Trainer:
             The last progress.
 
         Raises:
-            TuningFailed: memory ran out, the loss is no number, or examples are too long.
+            TuningFailed: the loss is no number, or examples are too long.
         """
         done = self._resumed()
         self._trainee.decoder.train()
