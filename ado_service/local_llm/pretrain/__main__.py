@@ -17,7 +17,7 @@ from pathlib import Path
 import torch
 from rich.console import Console
 
-from ado_service.local_llm.pretrain.corpus import SOURCES, Source, corpus, without
+from ado_service.local_llm.pretrain.corpus import SOURCES, Source, corpus, weighed, without
 from ado_service.local_llm.pretrain.example import examples
 from ado_service.local_llm.pretrain.exams import spec_sets
 from ado_service.local_llm.pretrain.harvest import Harvest
@@ -26,7 +26,6 @@ from ado_service.local_llm.pretrain.model_files import write
 from ado_service.local_llm.pretrain.network import Shape, fresh
 from ado_service.local_llm.pretrain.training import Progress, Schedule, train
 from ado_service.local_llm.pretrain.vocabulary import trained
-from circuits.loader import load_circuit
 
 _TEXTS = 40
 """Dressings of each harvest that the tokenizer is trained on, two examples of each."""
@@ -34,7 +33,7 @@ _TOLD_EVERY = 20
 _LONGEST = 3000
 """Tokens of an example."""
 _QUICK_SOURCES = (Source("two_stage_amplifier", 2, 60),)
-_STEPS, _QUICK_STEPS = 12_000, 4
+_STEPS, _QUICK_STEPS = 9_000, 4
 
 _console = Console()
 
@@ -48,7 +47,7 @@ def main() -> None:
     shape = Shape()
     model = fresh(tokenizer, shape, options.seed)
     sizes = {"steps": options.steps, "size": options.size, "context": _LONGEST}
-    lessons = Lessons([*harvests, *2 * _plain(harvests)], tokenizer, seed=options.seed, **sizes)
+    lessons = Lessons(weighed(harvests), tokenizer, seed=options.seed, **sizes)
 
     def told(progress: Progress) -> None:
         say(progress)
@@ -65,7 +64,7 @@ def _options() -> argparse.Namespace:
     found.add_argument("--out", type=Path, required=True, help="folder of the model")
     found.add_argument("--data", type=Path, default=Path("pretraining"), help="kept harvests")
     found.add_argument("--seed", type=int, default=1)
-    found.add_argument("--steps", type=int, help="batches; 12000")
+    found.add_argument("--steps", type=int, help="batches; 9000")
     found.add_argument("--size", type=int, default=8, help="examples of a batch")
     found.add_argument("--snapshots", type=int, default=0, help="write the folder every N steps")
     found.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
@@ -86,11 +85,6 @@ def _harvests(options: argparse.Namespace) -> list[Harvest]:
         told=_console.print,
     )
     return [_unseen(one) for one in found]
-
-
-def _plain(harvests: Sequence[Harvest]) -> list[Harvest]:
-    """Those of the library's circuits as they are, which most jobs are about."""
-    return [one for one in harvests if one.circuit == load_circuit(one.circuit.name)]
 
 
 def _unseen(found: Harvest) -> Harvest:
