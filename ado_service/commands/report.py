@@ -9,6 +9,7 @@ from rich.table import Table
 from ado_service.commands.console import FAILED, fail, out, print_json
 from ado_service.commands.netlists import folder_written, write_netlists
 from ado_service.commands.tables import size_table, spec_table
+from ado_service.credit import Credit
 from ado_service.jobs.asked import job_specs
 from ado_service.jobs.summary import JobSummary, ParetoSummary, summarise
 from ado_service.store.job_record import JobRecord, JobState
@@ -57,21 +58,22 @@ def _print(circuit: Circuit, job: JobRecord, summary: JobSummary) -> None:
         f"{counted(summary.simulations, 'simulation')}, "
         f"{first}; {summary.seconds.total:.1f} s (simulating {summary.seconds.simulate:.1f} s)"
     )
-    _print_credit(summary)
+    if summary.credit.best_by is not None:
+        out.print(credit_line(summary.credit))
     if summary.pareto is not None:
         _print_front(job.config.objective, summary.pareto)
 
 
-def _print_credit(summary: JobSummary) -> None:
-    if summary.credit.best_by is None:
-        return
-    parts = [
-        f"{one.proposer} {one.improved} of {one.simulated}" for one in summary.credit.proposers
+def credit_line(credit: Credit) -> str:
+    """Who found the best design, who got ahead, and of whom not everything was taken."""
+    ahead = [f"{one.proposer} {one.improved} of {one.simulated}" for one in credit.proposers]
+    taken = [
+        f"{one.proposer} {one.accepted} of {one.proposed}"
+        for one in credit.proposers
+        if one.rejected
     ]
-    out.print(
-        f"best design by {summary.credit.best_by}; better than all rounds before: "
-        + ", ".join(parts)
-    )
+    said = f"best design by {credit.best_by}; better than all rounds before: {', '.join(ahead)}"
+    return f"{said}; proposals taken: {', '.join(taken)}" if taken else said
 
 
 def _print_front(objective: Objective, front: ParetoSummary) -> None:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ado_service.commands.report import credit_line
 from ado_service.credit import Tried, credit, llm_designs
 
 
@@ -44,6 +45,16 @@ def test_everybody_gets_what_is_theirs() -> None:
     # The GP's 4 counts although the LLM's 3 came first: both are better than all rounds before.
     assert (gp.improved, llm.improved, random.improved) == (2, 2, 0)
     assert (gp.feasible, llm.feasible, random.feasible) == (1, 1, 0)
+
+
+def test_a_run_says_whose_proposals_were_not_all_taken() -> None:
+    rounds = [("random", 1)], [("llm", 3), ("gp", 2)]
+    ahead = (
+        "best design by llm; better than all rounds before: gp 1 of 1, llm 1 of 1, random 0 of 1"
+    )
+    assert credit_line(credit(record(*rounds))) == ahead
+    found = credit_line(credit(record(*rounds), {"llm": 2}))
+    assert found == f"{ahead}; proposals taken: llm 1 of 3"
 
 
 def test_a_feasible_design_is_better_than_any_other_and_the_earlier_wins_a_tie() -> None:
