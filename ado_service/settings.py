@@ -22,6 +22,8 @@ from ado_service.llm.profile import LLMProfile
 from ado_service.local_llm.embedded import NAME as EMBEDDED
 from simulators.host_count import host_count
 
+NO_LLM = "none"
+"""What `default_llm` and `--llm` say for no LLM at all."""
 _PREFIX = "ADO_"
 _KEY_HINT = "a key is never written here: put it into an environment variable, name that variable"
 
@@ -47,8 +49,8 @@ class Settings(BaseSettings):
         api_key: a key that the server accepts beside those in the database; None for none.
         llm_profiles: models by profile name; jobs refer to them by name only, and to the models of
             `ado models list` likewise.
-        default_llm: the profile of a job that names none, or `local` for the embedded model; None
-            for no LLM.
+        default_llm: the profile of a job that names none, `local` for the embedded model, or `none`
+            for no LLM; None leaves it to who asks: `ado run` takes `local`, a server no LLM.
         tuning_device: where models are tuned, `cpu`, `cuda` or `cuda:N`; None for the GPU, or the
             CPU where there is none.
         tuning_threads: of the CPU that a tuning uses; the last digits of its weights depend on it.
@@ -83,8 +85,8 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _default_is_known(self) -> Self:
-        if self.default_llm not in {None, EMBEDDED, *self.llm_profiles}:
-            known = ", ".join(sorted({EMBEDDED, *self.llm_profiles}))
+        if self.default_llm not in {None, NO_LLM, EMBEDDED, *self.llm_profiles}:
+            known = ", ".join(sorted({NO_LLM, EMBEDDED, *self.llm_profiles}))
             raise ValueError(
                 f"default_llm names {self.default_llm!r}, which is no profile; known are: {known}"
             )

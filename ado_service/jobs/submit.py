@@ -7,7 +7,7 @@ from ado_service.jobs.asked import SubmissionError, find_circuit, job_objective,
 from ado_service.jobs.warm_start import choose_prior
 from ado_service.local_llm import MissingExtraError, embedded, require_extra
 from ado_service.model_registry import ModelRegistry
-from ado_service.settings import Settings
+from ado_service.settings import NO_LLM, Settings
 from ado_service.store.errors import NotFound
 from ado_service.store.job_record import JobRecord
 from ado_service.store.jobs import Idempotency
@@ -20,7 +20,9 @@ _ASKING = {Method.ADO_LLM, Method.LLM}
 
 def default_profile(settings: Settings, method: Method) -> str | None:
     """The LLM profile of a job that says nothing about one; None for methods without an LLM."""
-    return settings.default_llm if method in _ASKING else None
+    if method not in _ASKING or settings.default_llm == NO_LLM:
+        return None
+    return settings.default_llm
 
 
 def default_here(settings: Settings, method: Method) -> str | None:

@@ -22,7 +22,8 @@ from circuits.loader import LIBRARY
 
 def environment(folder: Path, **more: str) -> dict[str, str]:
     kept = {key: value for key, value in os.environ.items() if not key.startswith("ADO_")}
-    return kept | {"ADO_DATA_DIR": str(folder), "COLUMNS": "200", "OMP_NUM_THREADS": "1"} | more
+    own = {"ADO_DATA_DIR": str(folder), "ADO_DEFAULT_LLM": "none", "COLUMNS": "200"}
+    return kept | own | {"OMP_NUM_THREADS": "1"} | more
 
 
 def ado(folder: Path, *arguments: str, **more: str) -> subprocess.CompletedProcess[str]:

@@ -127,7 +127,7 @@ def test_broken_json_in_a_variable_is_named(monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_a_default_without_profile_is_refused() -> None:
     write_own(f'default_llm = "best"\n{PROFILE}')
-    assert "'best', which is no profile; known are: fast" in refused()
+    assert "'best', which is no profile; known are: fast, local, none" in refused()
 
 
 def test_a_key_in_a_profile_is_refused_and_not_repeated() -> None:

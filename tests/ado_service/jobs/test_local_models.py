@@ -186,6 +186,8 @@ def test_the_embedded_model_is_what_a_run_takes_when_nothing_is_said(
     told = Settings(data_dir=tmp_path, default_llm="local")
     assert default_profile(told, Method.ADO_LLM) == "local"
     assert default_profile(settings, Method.ADO_LLM) is None, "a server has one if it is told one"
+    never = Settings(data_dir=tmp_path, default_llm="none")
+    assert default_here(never, Method.ADO_LLM) is default_profile(never, Method.LLM) is None
 
 
 def test_the_embedded_model_answers_by_its_name(
