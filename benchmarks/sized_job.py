@@ -17,8 +17,17 @@ class JobFailedError(RuntimeError):
     """A job that did not come to its end; the text says why."""
 
 
-def sized(store: Store, settings: Settings, circuit: Circuit, config: JobConfig) -> JobRecord:
+def sized(
+    store: Store, settings: Settings, circuit: Circuit, config: JobConfig, key: str | None = None
+) -> JobRecord:
     """The finished job.
+
+    Args:
+        store: where it is put on record.
+        settings: of this process.
+        circuit: what is sized.
+        config: how.
+        key: a job that was begun under it goes on, and one that finished is taken as it is.
 
     Raises:
         JobFailedError: it failed, or this machine cannot run it.
@@ -29,8 +38,12 @@ def sized(store: Store, settings: Settings, circuit: Circuit, config: JobConfig)
     from ado_service.local_llm.hosted_models import HostedModels
     from ado_service.model_registry import ModelRegistry
     from ado_service.store.job_record import JobState
+    from ado_service.store.jobs import Idempotency
 
-    job, _ = submit(store, settings, circuit, config)
+    asked = None if key is None else Idempotency(key, config.model_dump_json())
+    job, _ = submit(store, settings, circuit, config, asked)
+    if job.state is JobState.FINISHED:
+        return job
     lease = store.leases.claim("benchmark", settings.lease_seconds, job.id)
     if lease is None:
         raise JobFailedError(f"{job.id} could not be claimed")

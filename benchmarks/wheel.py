@@ -6,6 +6,8 @@ once with the model as it comes and once with the tuned one, seed by seed. `whee
 simulations to all specs with the tuned model against the untuned one; the ratio is the untuned
 one's over the tuned one's, its bounds a 95% bootstrap interval; a job that never gets there counts
 as its whole budget. Jobs without any model stand in the detail.
+
+What a folder (`--data`) has is not done again; `--prepare` does there what needs no model.
 """
 
 from __future__ import annotations
@@ -20,7 +22,9 @@ from pathlib import Path
 from statistics import median
 
 from ado_service.job_config import JobConfig, Method
+from ado_service.model_registry import ModelRegistry
 from ado_service.settings import Settings
+from ado_service.store.jobs import Idempotency
 from ado_service.store.store import Store
 from ado_service.store.tuning_config import TuningConfig
 from ado_service.store.tuning_record import TuningRecord, TuningState
@@ -50,6 +54,12 @@ def main() -> None:
                 for seed in range(options.lessons)
             ]
             jobs = list(pool.map(_learned_from, lessons))
+            if options.prepare:
+                list(pool.map(_simulations, [
+                    (folder, options.circuit, "without", seed + 1, options.budget)
+                    for seed in range(options.seeds)
+                ]))  # fmt: skip
+                return
             tuning = pool.submit(_tuned, folder, tuple(jobs), options.steps).result()
             races = [
                 (folder, options.circuit, arm, seed + 1, options.budget)
@@ -69,6 +79,7 @@ def _options() -> argparse.Namespace:
     found.add_argument("--seeds", type=int, help="jobs of each kind; 10")
     found.add_argument("--budget", type=int, help="simulations of a job; 205")
     found.add_argument("--data", type=Path, help="keep the design database in this folder")
+    found.add_argument("--prepare", action="store_true", help="only the jobs without a model")
     found.add_argument("--workers", type=int, default=os.cpu_count(), help="runs at one time")
     options = found.parse_args()
     quick = options.quick
@@ -101,7 +112,7 @@ def _learned_from(task: tuple[str, str, int, int]) -> str:
         budget=budget, specs=others[seed % len(others)],
     )  # fmt: skip
     with Store.open(settings.database_url) as store:
-        return sized(store, settings, circuit, config).id
+        return sized(store, settings, circuit, config, key=f"lesson-{seed}").id
 
 
 def _tuned(folder: str, jobs: tuple[str, ...], steps: int) -> TuningRecord:
@@ -113,7 +124,10 @@ def _tuned(folder: str, jobs: tuple[str, ...], steps: int) -> TuningRecord:
     settings = _settings(folder)
     config = TuningConfig(model="local", sources=jobs, reduction=4, steps=steps)
     with Store.open(settings.database_url) as store:
-        tuning, _ = submit(store, config, _TUNED)
+        asked = Idempotency(f"tuning-{_weights(store, config.model)}", config.model_dump_json())
+        tuning, _ = submit(store, config, _TUNED, asked)
+        if tuning.state is TuningState.COMPLETED:
+            return tuning
         lease = store.tuning_leases.claim("benchmark", settings.lease_seconds, tuning.id)
         if lease is None:
             raise JobFailedError(f"{tuning.id} could not be claimed")
@@ -132,8 +146,14 @@ def _simulations(task: tuple[str, str, str, int, int]) -> int:
     method = Method.GP_BO if model is None else Method.ADO_LLM
     config = JobConfig(method=method, llm=model, seed=seed, budget=budget)
     with Store.open(settings.database_url) as store:
-        job = sized(store, settings, load_circuit(name), config)
+        key = f"{arm}-{seed}-{_weights(store, model)}"
+        job = sized(store, settings, load_circuit(name), config, key)
     return job.simulations_to_all_specs or budget
+
+
+def _weights(store: Store, model: str | None) -> str:
+    """What tells a model from another one of its name."""
+    return "" if model is None else ModelRegistry(store).source(model).fingerprint[:12]
 
 
 def _row(name: str, found: dict[str, list[int]], tuning: TuningRecord) -> Row:
