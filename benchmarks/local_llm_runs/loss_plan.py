@@ -34,7 +34,7 @@ FULL = LossPlan(
     Shape(width=192, inner=512, layers=4, heads=4, context=2048),
     designs=300,
     school=600,
-    lessons=200,
+    lessons=400,
     held=48,
     size=4,
     reduction=4,

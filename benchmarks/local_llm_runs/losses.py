@@ -26,7 +26,7 @@ from benchmarks.report import Row
 
 _TARGET = ("five_transistor_ota", 3)
 _HELD_SEED, _FIRST_SEED = 2, 100
-_RATES = {QST: (1e-2, 2e-2, 3e-2), QLORA: (3e-3, 6e-3, 1.2e-2)}
+_RATES = {QST: (2e-2, 4e-2, 8e-2), QLORA: (3e-3, 6e-3, 1.2e-2)}
 """Learning rates that are tried with the first seed; the best of each method serves the others."""
 _SCALARS = {QST: 5.0, QLORA: 1.0}
 """How many times the rate it is for the gates."""
