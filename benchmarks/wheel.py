@@ -87,6 +87,8 @@ def _options() -> argparse.Namespace:
     options.steps = options.steps or (4 if quick else 400)
     options.seeds = options.seeds or (1 if quick else 10)
     options.budget = options.budget or (20 if quick else 205)
+    if options.data is not None:
+        options.data.mkdir(parents=True, exist_ok=True)
     return options
 
 
