@@ -35,10 +35,13 @@ class Opinion:
     Attributes:
         refusal: why it should not be simulated; None when it should.
         why: the same in a few words, for the transcript; may name numbers.
+        merit: what is expected of it, the more the better; None where no model says. Opinions of
+            one call can be compared.
     """
 
     refusal: Refusal | None = None
     why: str = ""
+    merit: float | None = None
 
     @property
     def accepted(self) -> bool:

@@ -65,6 +65,8 @@ class LLMAgent:
         demonstrations: which designs are shown: `top`, `random` or `none`.
         top_k: how many.
         repairs: how many more turns an answer with problems gets.
+        candidates: how many designs are asked for in place of one once something is simulated;
+            those of most merit in the judge's opinion are proposed.
         judge: says which designs are worth their simulations; a design that it refuses is no
             reason to ask again: its slot is left to the caller.
         first_turn: number of this agent's first turn; the following ones are its repairs.
@@ -74,6 +76,7 @@ class LLMAgent:
     demonstrations: Choice = "top"
     top_k: int = 5
     repairs: int = 1
+    candidates: int = 1
     judge: Judge = field(default_factory=NoveltyJudge)
     first_turn: int = 0
 
@@ -112,13 +115,17 @@ class LLMAgent:
         taken = LLMTurn()
         for turn in range(self.first_turn, self.first_turn + self.repairs + 1):
             missing = n - len(taken.proposals) - taken.refused
-            schema = answer_schema(history.circuit, missing)
+            asked = self._asked(history, missing)
+            schema = answer_schema(history.circuit, asked)
             reply = self.chat.complete(turn, conversation, schema)
-            proposals, problems = _read(reply, history, screen, turn, missing)
-            kept, refusals = self._worthwhile(history, taken.proposals, proposals, seed)
+            proposals, problems = _read(reply, history, screen, turn, asked)
+            slots = min(missing, len(proposals))
+            if asked > missing:  # what is wrong with a spare design harms nobody
+                problems = problems[: missing - slots]
+            kept, refusals = self._worthwhile(history, taken.proposals, proposals, slots, seed)
             self.chat.judged(turn, len(kept), [*problems, *refusals])
             taken = _add(taken, reply, kept, problems, refusals)
-            missing -= len(proposals)
+            missing -= slots
             if missing == 0 or reply.failure not in {None, *_MENDED}:
                 break
             conversation = _continued(conversation, reply, problems, missing)
@@ -129,9 +136,10 @@ class LLMAgent:
         history: History,
         earlier: Sequence[Proposal],
         proposals: Sequence[Proposal],
+        slots: int,
         seed: int,
     ) -> tuple[list[Proposal], list[str]]:
-        """The proposals that the judge accepts, and what it says of the others."""
+        """The best `slots` proposals that the judge accepts, and why slots stay empty."""
         if not proposals:
             return [], []
         pending = (*history.pending, *(one.values for one in earlier))
@@ -142,11 +150,19 @@ class LLMAgent:
             for one, opinion in judged
             if not opinion.accepted
         ]
-        return [one for one, opinion in judged if opinion.accepted], refusals
+        accepted = [pair for pair in judged if pair[1].accepted]
+        best = sorted(accepted, key=lambda pair: -(pair[1].merit or 0.0))  # stable: as they came
+        kept = [one for one, _ in best[:slots]]
+        return kept, refusals[: slots - len(kept)]
+
+    def _asked(self, history: History, slots: int) -> int:
+        """Designs to ask for. Nobody could choose among them before anything is simulated."""
+        return slots * (self.candidates if history.observations else 1)
 
     def _opening(self, history: History, n: int, seed: int) -> list[Message]:
         shown = choose(history, self.demonstrations, self.top_k, seed)
-        prompt = few_shot(history.circuit, history.specs, shown, n, history.objective)
+        asked = self._asked(history, n)
+        prompt = few_shot(history.circuit, history.specs, shown, asked, history.objective)
         return [Message(one["role"], one["content"]) for one in prompt]
 
 

@@ -54,31 +54,35 @@ class MetricGPJudge:
     """Refuses near-duplicates and what the models hold to be hopeless (see `Judge`)."""
 
     def judge(self, history: History, proposals: Sequence[Proposal], seed: int) -> list[Opinion]:
-        """An opinion on each of `proposals`; hopeless is judged from 15 designs on.
+        """An opinion on each of `proposals`, its expected improvement for a merit.
+
+        Hopeless is judged from 15 designs on.
 
         Prior designs count among the 15, but one design has to be the job's own: what to be better
         than is the best of those.
         """
         opinions = NoveltyJudge().judge(history, proposals, seed)
-        known = len(history.observations) + len(history.prior)
-        if not proposals or not history.observations or known < _TRUSTED:
+        if not proposals or not history.observations:
             return opinions
         acquisition = _acquisition(history, seed)
         if acquisition is None:
             return opinions
         points = acquisition.surrogate.space.points([one.values for one in proposals])
+        trusted = len(history.observations) + len(history.prior) >= _TRUSTED
         with threadpool_limits(1):
-            chances = acquisition.chance(points)
+            merits = acquisition.expected_improvement(points)
+            chances = acquisition.chance(points) if trusted else np.ones(len(points))
         return [
-            _opinion(float(chance)) if opinion.accepted else opinion
-            for opinion, chance in zip(opinions, chances, strict=True)
+            _opinion(float(chance), float(merit)) if opinion.accepted else opinion
+            for opinion, chance, merit in zip(opinions, chances, merits, strict=True)
         ]
 
 
-def _opinion(chance: float) -> Opinion:
+def _opinion(chance: float, merit: float) -> Opinion:
     if chance >= _HOPELESS:
-        return Opinion()
-    return Opinion(Refusal.HOPELESS, f"the models give it a chance of {chance:.1%} to be better")
+        return Opinion(merit=merit)
+    why = f"the models give it a chance of {chance:.1%} to be better"
+    return Opinion(Refusal.HOPELESS, why, merit)
 
 
 def _acquisition(history: History, seed: int) -> Acquisition | None:
