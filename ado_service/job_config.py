@@ -118,6 +118,9 @@ class JobConfig(BaseModel):
         start: who proposes the initial designs.
         model: what the GP models: each metric, or the figure of merit as in the paper.
         llm_share: how much of a round of `ado-llm` is the LLM's.
+        candidates: how many designs the LLM is asked for in place of one once something is
+            simulated, eight at a time at most; the GP's models choose among them. Left out: 4 of a
+            model of this machine, 1 of an endpoint, where tokens cost money.
         warm_start: jobs (by id) and circuits (by name or content hash) whose designs on record
             the search starts from.
         stop_when_feasible: end at the first design that meets every spec; None for yes when the
@@ -148,6 +151,7 @@ class JobConfig(BaseModel):
     start: Start = Start.AUTO
     model: Model = Model.METRICS
     llm_share: LlmShare = LlmShare.ADAPTIVE
+    candidates: _Whole = Field(default=1, ge=1, le=20)
     warm_start: _Sources = Field(default=(), max_length=_MOST_SOURCES)
     stop_when_feasible: bool | None = None
     time_limit: _Seconds = Field(default=30.0, gt=0, le=86_400)

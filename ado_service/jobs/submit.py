@@ -16,6 +16,8 @@ from ado_service.wording import counted
 from circuits.definition import Circuit
 
 _ASKING = {Method.ADO_LLM, Method.LLM}
+_CANDIDATES_HERE = 4
+"""Designs that a model of this machine gives in place of one: they cost seconds."""
 
 
 def default_profile(settings: Settings, method: Method) -> str | None:
@@ -71,13 +73,26 @@ def submit(
         _check_llm(store, settings, config)
     else:
         replayed = _replayed(store, config.replay)
-        notes.append(_replay_note(store, replayed, found, config))
         config = config.model_copy(update={"llm": None})
+    config = config.model_copy(update={"candidates": _candidates(settings, config, replayed)})
+    if replayed is not None:
+        notes.append(_replay_note(store, replayed, found, config))
     prior = _prior(store, found, config, replayed)
     if prior:
         notes.append(f"starts from {counted(len(prior), 'design')} on record")
     message = "; ".join(note for note in notes if note)
     return store.jobs.create(found, config, idempotency, message=message, prior=prior)
+
+
+def _candidates(settings: Settings, config: JobConfig, replayed: JobRecord | None) -> int:
+    """Those that are asked for; where nothing is said, by what they cost, or as in the replayed."""
+    if "candidates" in config.model_fields_set:
+        return config.candidates
+    if replayed is not None:
+        return replayed.config.candidates
+    profile = None if config.llm is None else settings.llm_profiles.get(config.llm)
+    here = config.llm is not None and (profile is None or profile.is_here)
+    return _CANDIDATES_HERE if here else config.candidates
 
 
 def _prior(

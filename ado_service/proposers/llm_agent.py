@@ -24,6 +24,8 @@ from prompts.schema import answer_schema
 TURNS_A_ROUND = 10
 """Turn numbers set aside for each round, so that they follow from the round alone."""
 
+_MOST_ASKED = 8
+"""Designs of one answer, where they are more than slots: long lists repeat themselves."""
 _REMEMBERED_REPLY = 4_000
 _NOTE = 2_000
 _NAMED_VALUES = 4
@@ -157,7 +159,8 @@ class LLMAgent:
 
     def _asked(self, history: History, slots: int) -> int:
         """Designs to ask for. Nobody could choose among them before anything is simulated."""
-        return slots * (self.candidates if history.observations else 1)
+        spare = self.candidates if history.observations else 1
+        return max(slots, min(slots * spare, _MOST_ASKED))
 
     def _opening(self, history: History, n: int, seed: int) -> list[Message]:
         shown = choose(history, self.demonstrations, self.top_k, seed)

@@ -70,6 +70,7 @@ class Arm:
             start=self.start,
             model=self.model,
             llm_share=self.llm_share,
+            candidates=1,
         )
 
 

@@ -129,6 +129,28 @@ def test_a_replay_asks_no_llm(store: Store, settings: Settings) -> None:
     assert job.config.llm is None
 
 
+def test_a_model_that_costs_nothing_is_asked_for_spare_designs(
+    store: Store, settings: Settings
+) -> None:
+    there = LLMProfile(base_url="http://127.0.0.1:1/v1", model="m")
+    profiles = {"there": there, "here": there.model_copy(update={"base_url": "local"})}
+    settings = settings.model_copy(update={"llm_profiles": profiles})
+
+    def candidates(**config: Any) -> int:
+        job, _ = submit(store, settings, circuit(), JobConfig.model_validate(config))
+        return job.config.candidates
+
+    assert candidates() == 1
+    assert candidates(llm="there") == 1
+    assert candidates(llm="there", candidates=3) == 3
+    assert candidates(llm="here") == 4
+    assert candidates(llm="here", candidates=1) == 1
+    job, _ = submit(store, settings, circuit(), JobConfig(llm="here"))
+    store.jobs.set_wanted_state(job.id, WantedState.CANCEL)
+    again, _ = submit(store, settings, circuit(), JobConfig(replay=job.id))
+    assert (again.config.candidates, again.message) == (4, ""), "a replay reads as many"
+
+
 @pytest.mark.parametrize("config", [JobConfig(method=Method.LLM), JobConfig(start=Start.LLM)])
 def test_who_needs_an_llm_must_have_one(
     store: Store, settings: Settings, config: JobConfig

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -295,6 +296,46 @@ def test_a_near_duplicate_gives_its_slot_back(llm: ScriptedLLM) -> None:
     turn = scripted(llm, designs(GOOD)).agent.ask(EMPTY.observe(near, {}), 1, seed=1)
     assert (turn.proposals, turn.turns, turn.refused) == ([], 1, 1)
     assert "was refused: duplicate (within 0.01 of every axis of another)" in turn.problems[0]
+
+
+class NarrowJudge(WidthJudge):
+    """Of what it accepts, the narrower is the better."""
+
+    def judge(self, history: History, proposals: Sequence[Proposal], seed: int) -> list[Opinion]:
+        found = zip(super().judge(history, proposals, seed), proposals, strict=True)
+        return [replace(opinion, merit=-one.values["w1"]) for opinion, one in found]
+
+
+def of_widths(*widths: str) -> Step:
+    return designs(*(GOOD | {"w1": width} for width in widths))
+
+
+def test_of_several_candidates_those_of_most_merit_are_proposed(llm: ScriptedLLM) -> None:
+    history = observed([10.0])
+    widths = ("9u", "20u", "3u", "6u", "30u", "40u")
+    bench = scripted(llm, of_widths(*widths), candidates=3, judge=NarrowJudge())
+    turn = bench.agent.ask(history, 2, seed=1)
+    assert [one.values["w1"] for one in turn.proposals] == [3e-6, 6e-6]
+    schema = llm.requests[0].body["response_format"]["json_schema"]["schema"]
+    assert schema["properties"]["designs"]["description"] == "Exactly 6 designs."
+    assert (turn.turns, turn.refused, turn.problems) == (1, 0, []), "spare designs are no problem"
+    bench = scripted(llm, of_widths("20u", "3u", "30u"), candidates=3, judge=NarrowJudge())
+    turn = bench.agent.ask(history, 2, seed=1)
+    assert [one.values["w1"] for one in turn.proposals] == [3e-6]
+    assert (turn.turns, turn.refused, len(turn.problems)) == (1, 1, 1), "one slot stays empty"
+
+
+def test_before_anything_is_simulated_nobody_could_choose(llm: ScriptedLLM) -> None:
+    turn = scripted(llm, good, candidates=4).agent.ask(EMPTY, 2, seed=1)
+    assert len(turn.proposals) == 2
+    schema = llm.requests[0].body["response_format"]["json_schema"]["schema"]
+    assert schema["properties"]["designs"]["description"] == "Exactly 2 designs."
+
+
+def test_too_few_candidates_fill_the_slots_all_the_same(llm: ScriptedLLM) -> None:
+    bench = scripted(llm, of_widths("5u", "5u"), candidates=4)
+    turn = bench.agent.ask(observed([10.0]), 1, seed=1)
+    assert (len(turn.proposals), turn.turns, turn.problems) == (1, 1, [])
 
 
 class Babble:
