@@ -65,7 +65,7 @@ def _options() -> argparse.Namespace:
     found.add_argument("--data", type=Path, default=Path("pretraining"), help="kept harvests")
     found.add_argument("--seed", type=int, default=1)
     found.add_argument("--steps", type=int, help="batches; 9000")
-    found.add_argument("--size", type=int, default=8, help="examples of a batch")
+    found.add_argument("--size", type=int, default=16, help="examples of a batch")
     found.add_argument("--snapshots", type=int, default=0, help="write the folder every N steps")
     found.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     found.add_argument("--threads", type=int, default=1, help="of the CPU, for training")

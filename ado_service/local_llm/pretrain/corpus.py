@@ -42,9 +42,9 @@ class Source:
 
 
 SOURCES = (
-    Source("two_stage_amplifier", 6, 6000, 7),
-    Source("five_transistor_ota", 4, 2500, 4),
-    Source("hysteresis_comparator", 3, 1200, 4),
+    Source("two_stage_amplifier", 6, 6000, 12),
+    Source("five_transistor_ota", 4, 2500, 5),
+    Source("hysteresis_comparator", 3, 1200, 5),
     Source("low_dropout_regulator", 2, 700),
     Source("bandgap_reference", 2, 700),
     Source("strongarm_comparator", 2, 700),

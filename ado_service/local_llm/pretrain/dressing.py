@@ -24,7 +24,7 @@ _STYLES = ("{kind}{place}", "{kind}_{place}", "{kind}{letter}", "{kind}_{letter}
 _KINDS = {"m": "w", "F": "c", "Ohm": "r", "A": "i", "V": "v"}
 _LETTERS = "abcdefghijklmnopqrstuvwxyz"
 _BRACES = re.compile(r"\{[^}]*\}|^\.param.*$", re.MULTILINE)
-_RENAMED, _SHUFFLED, _CUT = 0.25, 0.25, 0.2
+_RENAMED, _SHUFFLED, _CUT = 0.1, 0.15, 0.1
 """How often variables are renamed, lists shuffled, optional texts left out."""
 _MOST_NARROWED = 3
 """Variables whose range is narrowed at most: few designs of a harvest lie in many narrow ranges."""

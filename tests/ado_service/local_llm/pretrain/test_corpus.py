@@ -10,7 +10,14 @@ import numpy as np
 import pytest
 
 from ado_service.local_llm.model_folder import ModelFolder
-from ado_service.local_llm.pretrain.corpus import HELD_OUT, SOURCES, Source, corpus, without
+from ado_service.local_llm.pretrain.corpus import (
+    HELD_OUT,
+    SOURCES,
+    Source,
+    corpus,
+    weighed,
+    without,
+)
 from ado_service.local_llm.pretrain.exams import COUNT, spec_sets
 from ado_service.local_llm.pretrain.harvest import Harvest
 from circuits.fom import judge
@@ -31,6 +38,12 @@ def test_harvests_are_kept_and_the_same_again(tmp_path: Path) -> None:
             assert np.array_equal(one.metrics, other.metrics, equal_nan=True)
             assert np.array_equal(one.regions, other.regions)
     assert first[0].circuit == load_circuit("two_stage_amplifier") != first[1].circuit
+
+
+def test_a_circuit_itself_is_seen_more_often_than_its_variations(tmp_path: Path) -> None:
+    sources = (Source("two_stage_amplifier", 2, 40, weight=3),)
+    itself, varied = corpus(tmp_path, 1, processes=1, sources=sources)
+    assert weighed([itself, varied], sources) == [itself, itself, itself, varied]
 
 
 def test_nothing_is_learned_of_the_circuit_that_is_held_out() -> None:

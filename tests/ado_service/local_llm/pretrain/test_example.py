@@ -53,6 +53,18 @@ def test_answers_are_designs_of_the_prompt_that_beat_its_examples(some: list[Exa
         assert one.prompt.count("Specifications: misses") == shown, "no example meets them all"
 
 
+def test_an_answer_begins_with_the_specs_in_the_order_of_the_circuit(some: list[Example]) -> None:
+    for one in some:
+        asked = one.prompt.split("# Performance specifications\n\n")[1].split("\n\n")[0]
+        lines = [line.removeprefix("- ").split(" (")[0] for line in asked.splitlines()]
+        said = json.loads(one.answer)["reasoning"].split(", ")
+        order = ["gain", "cmrr", "gbw", "pm", "power"]
+        assert [order.index(part.split()[0]) for part in said] == sorted(
+            order.index(line.split()[0]) for line in lines
+        )
+        assert set(said) == set(lines)
+
+
 def test_the_agent_reads_the_answers(found: Harvest) -> None:
     plain = found.circuit
     read = [
