@@ -1,0 +1,1 @@
+"""What benchmarks/compression.py measures, a file for each theme."""
