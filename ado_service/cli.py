@@ -13,7 +13,8 @@ from ado_service.commands.pdk import pdk
 from ado_service.commands.records import designs, jobs
 from ado_service.commands.run import run
 from ado_service.commands.serve import serve, worker
-from ado_service.commands.tune import tune, tunings
+from ado_service.commands.tune import tune
+from ado_service.commands.tunings import tunings
 from ado_service.commands.yields import yield_of_design
 
 app = typer.Typer(

@@ -15,7 +15,6 @@ from ado_service.local_llm.hosting import Hosting
 from ado_service.local_llm.model_folder import ModelFolder
 from ado_service.local_llm.model_source import ModelSource, stamp_of
 from ado_service.local_llm.quantization import Quantization
-from ado_service.store.errors import AlreadyExists, NotFound
 from ado_service.store.model_record import ModelRecord, checked_name, name_of_folder
 from ado_service.store.store import Store
 
@@ -100,11 +99,5 @@ def _free_name(store: Store, folder: Path, name: str | None) -> str:
     except ValueError as error:
         hint = "" if name is not None else "; give one with --name"
         raise LocalModelError(f"{error}{hint}") from error
-    try:
-        store.models.get(chosen)
-    except NotFound:
-        return chosen
-    raise AlreadyExists(
-        f"there is a model {chosen!r} already; choose another name, or remove that one first: "
-        f"ado models remove {chosen}"
-    )
+    store.models.check_free(chosen)
+    return chosen

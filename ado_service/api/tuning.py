@@ -44,7 +44,7 @@ class Tuning(Resource):
     metrics: TuningMetrics | None = Field(
         description="The model on held-out examples before and after; null before the end."
     )
-    message: str = Field(description="Why it failed, or what it does now.")
+    message: str = Field(description="Why it failed or waits, or what it does now.")
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None

@@ -10,10 +10,10 @@ from starlette.responses import Response
 
 from ado_service.api.documented import accepted, not_modified, problems
 from ado_service.api.etag import IfNoneMatch, etag, headers, unchanged
-from ado_service.api.problem import invalid
+from ado_service.api.problem import ProblemError, invalid
 from ado_service.api.request_hash import request_hash
 from ado_service.api.routing import router
-from ado_service.api.service import StoreHere
+from ado_service.api.service import Service, ServiceHere, StoreHere
 from ado_service.api.tuning import (
     NEW_TUNINGS,
     NewTuning,
@@ -22,11 +22,15 @@ from ado_service.api.tuning import (
     TuningPage,
     TuningWish,
 )
+from ado_service.local_llm import MissingExtraError, require_extra
 from ado_service.store.jobs import Idempotency
 from ado_service.tunings.base_model import ModelFilesError
+from ado_service.tunings.place import want
 from ado_service.tunings.submit import submit
 
 _log = structlog.get_logger(__name__)
+_RETRY_SECONDS = "3600"
+"""Nobody installs libraries sooner."""
 
 routes = router("/v1/tunings", "tunings")
 
@@ -40,7 +44,7 @@ routes = router("/v1/tunings", "tunings")
     responses={**accepted("tuning"), **problems(409, 413, 415)},
 )
 def create_tuning(
-    store: StoreHere,
+    service: ServiceHere,
     response: Response,
     tuning: Annotated[NewTuning, Body(openapi_examples=NEW_TUNINGS)],
     idempotency_key: Annotated[
@@ -55,9 +59,10 @@ def create_tuning(
     ] = None,
 ) -> Tuning:
     """Queue a tuning. It runs in a process of its own as soon as a worker is free."""
+    _check_extra(service)
     once = None if idempotency_key is None else Idempotency(idempotency_key, request_hash(tuning))
     try:
-        record, created = submit(store, tuning.config, tuning.name, once)
+        record, created = submit(service.store, tuning.config, tuning.name, once)
     except ModelFilesError as error:  # where they lie is for the log
         _log.error("model_files", detail=str(error))
         said = "the model's files are not as they were registered; the server's log says more"
@@ -102,12 +107,32 @@ def get_tuning(
 @routes.put(
     "/{tuning_id}/wanted-state",
     operation_id="setWantedStateOfTuning",
-    summary="Cancel a tuning",
+    summary="Cancel a tuning, or take a failed one up again",
     response_model=Tuning,
     responses=problems(404, 409, 413, 415),
 )
 def set_wanted_state(
-    store: StoreHere, tuning_id: str, wish: Annotated[TuningWish, Body()]
+    service: ServiceHere, tuning_id: str, wish: Annotated[TuningWish, Body()]
 ) -> Tuning:
-    """Say what is wanted. A running tuning comes to it within a step, any other at once."""
-    return Tuning.model_validate(store.tunings.set_wanted_state(tuning_id, wish.wanted_state))
+    """Say what is wanted. A running tuning comes to it within a step, any other at once.
+
+    One that failed and is to run goes on from its last checkpoint; cancelled, it gives that up.
+    """
+    record = want(service.store, service.settings, tuning_id, wish.wanted_state)
+    return Tuning.model_validate(record)
+
+
+def _check_extra(service: Service) -> None:
+    """Refuse what would wait in vain: this server runs the tunings, and has not what they need."""
+    if service.tuner is None:
+        return
+    try:
+        require_extra()
+    except MissingExtraError as error:
+        raise ProblemError(
+            503,
+            "no-tunings-here",
+            f"this server cannot tune: {error}; or leave jobs and tunings to workers that have it "
+            "(ado serve --no-jobs)",
+            headers={"Retry-After": _RETRY_SECONDS},
+        ) from error

@@ -1,4 +1,4 @@
-"""`ado tune` and `ado tunings`: tune a model on the designs of finished jobs, here and now."""
+"""`ado tune`: tune a model on the designs of finished jobs, here and now."""
 
 from __future__ import annotations
 
@@ -6,11 +6,10 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.table import Table
 
 from ado_service.commands.console import (
     FAILED,
@@ -20,23 +19,23 @@ from ado_service.commands.console import (
     fail,
     log_to_stderr,
     open_store,
-    out,
-    print_json,
     settings_with,
     told_plainly,
 )
 from ado_service.commands.signals import at_first_signal
+from ado_service.commands.tunings import report
 from ado_service.jobs.asked import SubmissionError
 from ado_service.jobs.lease import LeaseKeeper
 from ado_service.jobs.runner_name import runner_name
-from ado_service.local_llm import LocalModelError
+from ado_service.local_llm import LocalModelError, require_extra
 from ado_service.local_llm.quantization import Quantization
 from ado_service.settings import Settings
 from ado_service.store.errors import AlreadyExists, JobEnded, NotFound
 from ado_service.store.model_record import TuningMethod
 from ado_service.store.store import Store
 from ado_service.store.tuning_config import Downsampler, TuningConfig
-from ado_service.store.tuning_record import TuningRecord, TuningState, WantedTuning
+from ado_service.store.tuning_record import TuningRecord, WantedTuning
+from ado_service.tunings.place import want
 
 _WATCH_SECONDS = 0.5
 _DEFAULTS = TuningConfig(model="-", sources=("-",))
@@ -81,14 +80,16 @@ def tune(
 ) -> None:
     """Tune a model on designs that jobs have simulated, and register what comes out.
 
-    Ctrl-C hands the tuning back to the queue; `--resume TUNING` goes on with it here.
+    Ctrl-C hands the tuning back to the queue; `--resume TUNING` goes on with it here, and with one
+    that failed.
     """
     log_to_stderr()
     with told_plainly():
+        _check_extra()
         settings = settings_with(database, processes=processes)
         with open_store(settings) as store:
             if resume is not None:
-                tuning = _resumed(store, resume)
+                tuning = _resumed(store, settings, resume)
             elif model is None or sources is None:
                 fail("name a model and designs: ado tune MODEL --from JOBS|CIRCUIT")
             else:
@@ -100,44 +101,14 @@ def tune(
                 )  # fmt: skip
                 tuning = _submitted(store, config, name)
             _work(store, settings, tuning, quiet=as_json)
-            _report(store.tunings.get(tuning.id), as_json=as_json)
+            report(store.tunings.get(tuning.id), settings, as_json=as_json)
 
 
-def tunings(
-    tuning: Annotated[str | None, typer.Argument(help="Show this tuning in full.")] = None,
-    state: Annotated[TuningState | None, typer.Option(help="Only those in this state.")] = None,
-    cancel: Annotated[bool, typer.Option("--cancel", help="Cancel the tuning.")] = False,
-    limit: Annotated[int, typer.Option(min=1, max=200, help="How many at most.")] = 20,
-    database: Database = None,
-    as_json: Json = False,
-) -> None:
-    """List tunings, show one or cancel it."""
-    with told_plainly(), open_store(settings_with(database)) as store:
-        if tuning is not None:
-            try:
-                if cancel:
-                    store.tunings.set_wanted_state(tuning, WantedTuning.CANCEL)
-                print_json(store.tunings.get(tuning).model_dump(mode="json"))
-            except (NotFound, JobEnded) as error:
-                fail(str(error))
-            return
-        page = store.tunings.page(state, limit=limit)
-    if as_json:
-        print_json([one.model_dump(mode="json") for one in page.items])
-        return
-    table = Table("tuning", "name", "model", "method", "state", "steps", "loss", "held out")
-    for one in page.items:
-        loss = "" if one.loss is None else f"{one.loss:.3f}"
-        found = one.metrics
-        held = (
-            "" if found is None else f"{found.before.mean_loss:.3f} -> {found.after.mean_loss:.3f}"
-        )
-        steps = f"{one.step}/{one.config.steps}"
-        config = one.config
-        table.add_row(
-            one.id, one.name, config.model, config.method.value, one.state.value, steps, loss, held
-        )
-    out.print(table)
+def _check_extra() -> None:
+    try:
+        require_extra()
+    except LocalModelError as error:
+        fail(str(error))
 
 
 def _submitted(store: Store, config: TuningConfig, name: str | None) -> TuningRecord:
@@ -149,21 +120,18 @@ def _submitted(store: Store, config: TuningConfig, name: str | None) -> TuningRe
     try:
         is_path = Path(config.model).is_dir() or "/" in config.model
         if is_path and config.model not in set(ModelRegistry(store)):
-            model = model_of_folder(store, Path(config.model), config)
+            model = model_of_folder(store, Path(config.model), config, name)
             config = config.model_copy(update={"model": model})
         return submit(store, config, name)[0]
     except (SubmissionError, LocalModelError, AlreadyExists, NotFound) as error:
         fail(str(error))
 
 
-def _resumed(store: Store, tuning_id: str) -> TuningRecord:
+def _resumed(store: Store, settings: Settings, tuning_id: str) -> TuningRecord:
     try:
-        found = store.tunings.get(tuning_id)
-    except NotFound as error:
+        return want(store, settings, tuning_id, WantedTuning.RUN)
+    except (AlreadyExists, JobEnded, NotFound) as error:
         fail(str(error))
-    if found.state.ended:
-        fail(f"tuning {tuning_id} is {found.state.value}; start a new one")
-    return found
 
 
 def _work(store: Store, settings: Settings, tuning: TuningRecord, *, quiet: bool) -> None:
@@ -180,7 +148,9 @@ def _work(store: Store, settings: Settings, tuning: TuningRecord, *, quiet: bool
                 drain.wait(_WATCH_SECONDS)
                 continue
             with LeaseKeeper(leases, lease, settings.lease_seconds):
-                runner.run(lease, watch)
+                fault = runner.run(lease, watch)
+            if fault is not None:
+                fail(f"{fault}; go on with: ado tune --resume {tuning.id}", FAILED)
         watch()
 
 
@@ -220,28 +190,3 @@ class _Watch:
         tuning = self._store.tunings.get(self._id)
         loss = "" if tuning.loss is None else f"loss {tuning.loss:.3f} "
         self._bar.update(self._task, completed=tuning.step, said=f"{loss}{tuning.message}")
-
-
-def _report(tuning: TuningRecord, *, as_json: bool) -> None:
-    if as_json:
-        print_json(tuning.model_dump(mode="json"))
-    if tuning.state is TuningState.FAILED:
-        fail(tuning.message, FAILED)
-    if as_json or tuning.metrics is None:
-        if not as_json:
-            err.print(f"tuning {tuning.id} is {tuning.state.value}")
-        return
-    before, after = tuning.metrics.before, tuning.metrics.after
-    table = Table("held out", "before", "after")
-    for kind in after.loss:
-        table.add_row(
-            f"loss, {kind.replace('_', ' ')}", *_pair(before.loss[kind], after.loss[kind])
-        )
-    table.add_row("answers without a problem", *_pair(before.valid, after.valid))
-    table.add_row("better than their demonstrations", *_pair(before.better, after.better))
-    out.print(table)
-    out.print(f"{tuning.name} is there: ado run CIRCUIT --llm {tuning.name}", markup=False)
-
-
-def _pair(*values: Any) -> list[str]:
-    return ["-" if value is None else f"{value:.3f}" for value in values]

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, RowMapping
 
+from ado_service.store.claims import claim_told, claimed, next_waiting, prolong
 from ado_service.store.database import Database, now
 from ado_service.store.event_record import EventKind
 from ado_service.store.events import record
@@ -41,7 +42,7 @@ class Leases:
             The lease; None when no job waits.
         """
         with self._database.write() as connection:
-            while (row := _next(connection, job_id)) is not None:
+            while (row := next_waiting(connection, jobs, job_id)) is not None:
                 if row["wanted_state"] == WantedState.RUN:
                     return _take(connection, row, owner, lease_seconds)
                 move(connection, row, resting_state(WantedState(row["wanted_state"])))
@@ -55,10 +56,7 @@ class Leases:
         """
         with self._database.write() as connection:
             hold(connection, lease)
-            until = now(connection) + timedelta(seconds=lease_seconds)
-            connection.execute(
-                sa.update(jobs).where(jobs.c.id == lease.job_id).values(lease_until=until)
-            )
+            prolong(connection, jobs, lease, lease_seconds)
 
     def seconds_left(self, job_id: str) -> float | None:
         """How long the job's lease holds unless it is renewed; None where nobody has one.
@@ -104,30 +102,8 @@ class Leases:
             move(connection, row, state, message)
 
 
-def _next(connection: Connection, job_id: str | None) -> RowMapping | None:
-    moment = now(connection)
-    waiting = sa.or_(
-        jobs.c.state == JobState.QUEUED,
-        sa.and_(jobs.c.state == JobState.RUNNING, jobs.c.lease_until < moment),
-    )
-    query = sa.select(jobs).where(waiting).order_by(jobs.c.created_at, jobs.c.id).limit(1)
-    if job_id is not None:
-        query = query.where(jobs.c.id == job_id)
-    return connection.execute(query.with_for_update(skip_locked=True)).mappings().one_or_none()
-
-
 def _take(connection: Connection, row: RowMapping, owner: str, lease_seconds: float) -> Lease:
-    moment: datetime = now(connection)
-    epoch: int = row["epoch"] + 1
-    change(
-        connection,
-        row,
-        state=JobState.RUNNING,
-        owner=owner,
-        epoch=epoch,
-        lease_until=moment + timedelta(seconds=lease_seconds),
-        started_at=row["started_at"] or moment,
-    )
-    data = {"state": JobState.RUNNING, "owner": owner, "claim": epoch}
-    record(connection, row["id"], EventKind.STATE, data)
-    return Lease(row["id"], owner, epoch)
+    lease, columns = claimed(connection, row, owner, lease_seconds)
+    change(connection, row, **columns)
+    record(connection, row["id"], EventKind.STATE, claim_told(lease))
+    return lease

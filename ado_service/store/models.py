@@ -5,11 +5,19 @@ from __future__ import annotations
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, RowMapping
 
-from ado_service.local_llm.embedded import NAME as EMBEDDED
-from ado_service.store.database import Database, insert_if_new
-from ado_service.store.errors import AlreadyExists, ModelInUse, NotFound
+from ado_service.store.database import Database
+from ado_service.store.errors import AlreadyExists, ModelInUse
 from ado_service.store.model_record import ModelRecord
-from ado_service.store.tables import models
+from ado_service.store.model_rows import (
+    UNDER_WAY,
+    hold_base,
+    insert,
+    model_row,
+    reserve,
+    taken_by,
+    unknown,
+)
+from ado_service.store.tables import models, tunings
 
 
 class Models:
@@ -25,18 +33,25 @@ class Models:
         """Put a model on record.
 
         Raises:
-            AlreadyExists: the name is taken.
+            AlreadyExists: a model has the name, or a tuning under way works towards it.
             NotFound: it is a tuning of a model that is not on record.
         """
-        row = {**record.model_dump(), "path": str(record.path)}
         with self._database.write() as connection:
+            reserve(connection, record.name)
             if record.base is not None:
-                _hold(connection, record.base)
-            if not insert_if_new(connection, models, row):
-                raise AlreadyExists(
-                    f"there is a model {record.name!r} already; choose another name, or remove "
-                    f"that one first: ado models remove {record.name}"
-                )
+                hold_base(connection, record.base)
+            insert(connection, record)
+
+    def check_free(self, name: str) -> None:
+        """See whether a model could have this name now.
+
+        Raises:
+            AlreadyExists: a model has it, or a tuning under way works towards it.
+        """
+        with self._database.read() as connection:
+            taken = taken_by(connection, name)
+        if taken is not None:
+            raise AlreadyExists(taken)
 
     def get(self, name: str) -> ModelRecord:
         """The model of this name.
@@ -45,9 +60,9 @@ class Models:
             NotFound: there is none.
         """
         with self._database.read() as connection:
-            row = _row(connection, name)
+            row = model_row(connection, name)
         if row is None:
-            raise _unknown(name)
+            raise unknown(name)
         return _record(row)
 
     def list(self) -> tuple[ModelRecord, ...]:
@@ -65,36 +80,28 @@ class Models:
 
         Raises:
             NotFound: there is none.
-            ModelInUse: tunings rest on it; the message names them.
+            ModelInUse: tunings rest on it, or one under way starts from it; the message names them.
         """
-        tunings = sa.select(models.c.name).where(models.c.base == name)
         with self._database.write() as connection:
-            row = _row(connection, name, hold=True)
+            row = model_row(connection, name, held=True)
             if row is None:
-                raise _unknown(name)
-            resting = sorted(connection.execute(tunings).scalars())
-            if resting:
-                raise ModelInUse(
-                    f"tunings rest on model {name!r}: {', '.join(resting)}; remove them first"
-                )
+                raise unknown(name)
+            _check_unused(connection, name)
             connection.execute(sa.delete(models).where(models.c.name == name))
             return _record(row)
 
 
-def _hold(connection: Connection, base: str) -> None:
-    """See that a base is there, and stays until the end of the transaction."""
-    if base != EMBEDDED and _row(connection, base, hold=True) is None:
-        raise _unknown(base)
-
-
-def _row(connection: Connection, name: str, *, hold: bool = False) -> RowMapping | None:
-    query = sa.select(models).where(models.c.name == name)
-    return connection.execute(query.with_for_update() if hold else query).mappings().first()
+def _check_unused(connection: Connection, name: str) -> None:
+    resting = connection.execute(sa.select(models.c.name).where(models.c.base == name))
+    if names := sorted(resting.scalars()):
+        raise ModelInUse(f"tunings rest on model {name!r}: {', '.join(names)}; remove them first")
+    under_way = connection.execute(sa.select(tunings.c.id, tunings.c.config).where(UNDER_WAY))
+    if needing := sorted(one.id for one in under_way if one.config["model"] == name):
+        raise ModelInUse(
+            f"model {name!r} is being tuned; wait for the end, or cancel first: "
+            + ", ".join(f"ado tunings {one} --cancel" for one in needing)
+        )
 
 
 def _record(row: RowMapping) -> ModelRecord:
     return ModelRecord.model_validate(dict(row))
-
-
-def _unknown(name: str) -> NotFound:
-    return NotFound(f"no model {name!r} is on record; `ado models list` shows those that are")

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-
-import sqlalchemy as sa
 from sqlalchemy.engine import Connection, RowMapping
 
-from ado_service.store.database import Database, now
+from ado_service.store.claims import claim_told, claimed, next_waiting, prolong
+from ado_service.store.database import Database
 from ado_service.store.event_record import EventKind
 from ado_service.store.lease_record import Lease
+from ado_service.store.model_record import ModelRecord
+from ado_service.store.model_rows import found_or_inserted, hold_base, insert
 from ado_service.store.tables import tunings
 from ado_service.store.tuning_record import TuningMetrics, TuningState, WantedTuning
 from ado_service.store.tuning_rows import change, hold, move, record, resting_state
@@ -37,7 +37,7 @@ class TuningLeases:
             The lease; None when no tuning waits.
         """
         with self._database.write() as connection:
-            while (row := _next(connection, tuning_id)) is not None:
+            while (row := next_waiting(connection, tunings, tuning_id)) is not None:
                 wanted = WantedTuning(row["wanted_state"])
                 if wanted is WantedTuning.RUN:
                     return _take(connection, row, owner, lease_seconds)
@@ -52,10 +52,7 @@ class TuningLeases:
         """
         with self._database.write() as connection:
             hold(connection, lease)
-            until = now(connection) + timedelta(seconds=lease_seconds)
-            connection.execute(
-                sa.update(tunings).where(tunings.c.id == lease.job_id).values(lease_until=until)
-            )
+            prolong(connection, tunings, lease, lease_seconds)
 
     def note(self, lease: Lease, message: str) -> None:
         """Tell the user what the tuning does now.
@@ -64,7 +61,7 @@ class TuningLeases:
             LeaseLost: the lease no longer holds; nothing was changed.
         """
         with self._database.write() as connection:
-            change(connection, hold(connection, lease), message=message)
+            change(connection, hold(connection, lease), message=message, detail="")
             record(connection, lease.job_id, EventKind.NOTE, {"message": message})
 
     def progress(self, lease: Lease, step: int, loss: float, seconds: float) -> None:
@@ -91,55 +88,105 @@ class TuningLeases:
         lease: Lease,
         state: TuningState,
         message: str = "",
-        metrics: TuningMetrics | None = None,
-    ) -> None:
-        """Give the tuning back.
+        detail: str = "",
+    ) -> TuningState:
+        """Give back a tuning that has not come to its end.
 
         What the user wanted in the meantime counts: one that is handed back as queued is cancelled
         where that is wanted now.
 
         Args:
             lease: of the tuning; it ends here.
-            state: completed, failed or cancelled for good; queued to go on later.
-            message: why it failed, or a note for the user.
-            metrics: what it came to.
+            state: failed or cancelled; queued to go on later.
+            message: why it failed or waits; names no file.
+            detail: the same with files.
+
+        Returns:
+            Where it stands now.
 
         Raises:
             LeaseLost: the lease no longer holds; nothing was changed.
-            ValueError: `state` is running.
+            ValueError: `state` is running or completed.
         """
-        if state is TuningState.RUNNING:
-            raise ValueError("a tuning cannot be released as running; use queued to hand it back")
+        if state in {TuningState.RUNNING, TuningState.COMPLETED}:
+            raise ValueError(
+                f"a tuning cannot be released as {state.value}; use queued to hand it back, and "
+                "`complete` for its end"
+            )
         with self._database.write() as connection:
             row = hold(connection, lease)
             if not state.ended:
                 state = resting_state(WantedTuning(row["wanted_state"]))
-            columns = {} if metrics is None else {"metrics": metrics.model_dump(mode="json")}
-            move(connection, row, state, message, **columns)
+            move(connection, row, state, message, detail)
+        return state
 
+    def retry(self, lease: Lease, saved_step: int, message: str, cure: str) -> TuningState:
+        """Give back a tuning that was ended from outside, or had too little memory.
 
-def _next(connection: Connection, tuning_id: str | None) -> RowMapping | None:
-    waiting = sa.or_(
-        tunings.c.state == TuningState.QUEUED,
-        sa.and_(tunings.c.state == TuningState.RUNNING, tunings.c.lease_until < now(connection)),
-    )
-    query = sa.select(tunings).where(waiting).order_by(tunings.c.created_at, tunings.c.id).limit(1)
-    if tuning_id is not None:
-        query = query.where(tunings.c.id == tuning_id)
-    return connection.execute(query.with_for_update(skip_locked=True)).mappings().one_or_none()
+        Once that may be bad luck, and it is queued. A second time without a checkpoint between is
+        no luck: it has failed.
+
+        Args:
+            lease: of the tuning; it ends here.
+            saved_step: of its last checkpoint; 0 without one.
+            message: what happened; names no file.
+            cure: what to do if it happens again.
+
+        Returns:
+            Where it stands now.
+
+        Raises:
+            LeaseLost: the lease no longer holds; nothing was changed.
+        """
+        with self._database.write() as connection:
+            row = hold(connection, lease)
+            state = resting_state(WantedTuning(row["wanted_state"]))
+            said = f"{message}; it is tried again"
+            if state is TuningState.QUEUED and row["fault_step"] == saved_step:
+                state = TuningState.FAILED
+                said = f"{message}, for the second time since step {saved_step}; {cure}"
+            move(connection, row, state, said, fault_step=saved_step)
+        return state
+
+    def complete(
+        self,
+        lease: Lease,
+        metrics: TuningMetrics,
+        tuned: ModelRecord,
+        backbone: ModelRecord | None = None,
+    ) -> ModelRecord:
+        """Put the tuned model on record and end the tuning, in one transaction.
+
+        Args:
+            lease: of the tuning; it ends here.
+            metrics: what it came to.
+            tuned: the model, under the name that the tuning reserved.
+            backbone: the form in which its base must be held where that is not the one on record:
+                it is put on record too, under its name or one like it, and is the base then.
+
+        Returns:
+            The tuned model as it is on record.
+
+        Raises:
+            LeaseLost: the lease no longer holds; nothing was changed.
+            AlreadyExists: a model has the name all the same; nothing was changed.
+            NotFound: the base is not on record; nothing was changed.
+        """
+        with self._database.write() as connection:
+            row = hold(connection, lease)
+            if backbone is not None:
+                base = found_or_inserted(connection, backbone)
+                tuned = tuned.model_copy(update={"base": base})
+            if tuned.base is not None:
+                hold_base(connection, tuned.base)
+            insert(connection, tuned)
+            found = metrics.model_dump(mode="json")
+            move(connection, row, TuningState.COMPLETED, metrics=found)
+        return tuned
 
 
 def _take(connection: Connection, row: RowMapping, owner: str, lease_seconds: float) -> Lease:
-    moment, epoch = now(connection), int(row["epoch"]) + 1
-    change(
-        connection,
-        row,
-        state=TuningState.RUNNING,
-        owner=owner,
-        epoch=epoch,
-        lease_until=moment + timedelta(seconds=lease_seconds),
-        started_at=row["started_at"] or moment,
-    )
-    data = {"state": TuningState.RUNNING, "owner": owner, "claim": epoch}
-    record(connection, row["id"], EventKind.STATE, data)
-    return Lease(row["id"], owner, epoch)
+    lease, columns = claimed(connection, row, owner, lease_seconds)
+    change(connection, row, **columns)
+    record(connection, row["id"], EventKind.STATE, claim_told(lease))
+    return lease

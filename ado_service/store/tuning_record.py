@@ -16,10 +16,12 @@ class TuningState(StrEnum):
     """Where a tuning stands.
 
         queued -> running -> completed | failed | cancelled
-          ^         |
-          +---------+  (handed back, or its runner was lost: it goes on from its last checkpoint)
+          ^         |                      |
+          +---------+----------------------+
 
-    A queued tuning that is cancelled is cancelled at once. Ended tunings never change.
+    It comes back to the queue when it is handed back, when its runner was lost, and when a failed
+    one is wanted to run again: it goes on from its last checkpoint. A tuning that nobody runs is
+    cancelled at once. Completed and cancelled ones never change.
     """
 
     QUEUED = "queued"
@@ -109,7 +111,8 @@ class TuningRecord(Record):
         state: where it stands. wanted_state: what the user wants.
         step: steps that are done. loss: of the last ones, smoothed; None before the first.
         metrics: what it came to; None before its end.
-        message: why it failed, or what it does now.
+        message: why it failed or waits, or what it does now; names no file.
+        detail: the same with the files of the machine; empty where there are none to name.
         created_at, started_at, finished_at: UTC.
         version: counts the changes.
     """
@@ -123,6 +126,7 @@ class TuningRecord(Record):
     loss: float | None
     metrics: TuningMetrics | None
     message: str
+    detail: str = ""
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None

@@ -10,11 +10,13 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, RowMapping
 
-from ado_service.store.database import now
-from ado_service.store.errors import LeaseLost, NotFound
+from ado_service.store.database import insert_if_new, now
+from ado_service.store.errors import IdempotencyConflict, LeaseLost, NotFound
 from ado_service.store.event_record import EventKind
+from ado_service.store.jobs import Idempotency
 from ado_service.store.lease_record import Lease
 from ado_service.store.tables import tuning_events, tunings
+from ado_service.store.tuning_config import TuningConfig
 from ado_service.store.tuning_record import TuningRecord, TuningState, WantedTuning
 
 
@@ -26,6 +28,49 @@ def new_tuning_id() -> str:
 def tuning_record(row: RowMapping) -> TuningRecord:
     """The record of a tuning's row."""
     return TuningRecord.model_validate({name: row[name] for name in TuningRecord.model_fields})
+
+
+def of_key(connection: Connection, idempotency: Idempotency | None) -> TuningRecord | None:
+    """The tuning that was queued under this key; None for a new key.
+
+    Raises:
+        IdempotencyConflict: the key was used with another request hash.
+    """
+    if idempotency is None:
+        return None
+    query = sa.select(tunings).where(tunings.c.idempotency_key == idempotency.key)
+    row = connection.execute(query).mappings().one_or_none()
+    if row is None:
+        return None
+    if row["request_hash"] != idempotency.request_hash:
+        raise IdempotencyConflict(
+            f"idempotency key {idempotency.key!r} was used before with another request; "
+            "use a new key for a new request"
+        )
+    return tuning_record(row)
+
+
+def insert(
+    connection: Connection, name: str, config: TuningConfig, idempotency: Idempotency | None
+) -> str | None:
+    """The id of a new queued tuning; None where the key is taken."""
+    tuning_id = new_tuning_id()
+    key, request = (None, None) if idempotency is None else idempotency
+    row = {
+        "id": tuning_id,
+        "name": name,
+        "config": config.model_dump(mode="json"),
+        "state": TuningState.QUEUED,
+        "wanted_state": WantedTuning.RUN,
+        "step": 0,
+        "message": "",
+        "created_at": now(connection),
+        "version": 1,
+        "epoch": 0,
+        "idempotency_key": key,
+        "request_hash": request,
+    }
+    return tuning_id if insert_if_new(connection, tunings, row) else None
 
 
 def find(connection: Connection, tuning_id: str, *, locked: bool = False) -> RowMapping:
@@ -80,9 +125,17 @@ def resting_state(wanted: WantedTuning) -> TuningState:
 
 
 def move(
-    connection: Connection, row: RowMapping, state: TuningState, message: str = "", **columns: Any
+    connection: Connection,
+    row: RowMapping,
+    state: TuningState,
+    message: str = "",
+    detail: str = "",
+    **columns: Any,
 ) -> None:
-    """Take a locked tuning from its runner, if it has one, into `state`, with an event."""
+    """Take a locked tuning from its runner, if it has one, into `state`, with an event.
+
+    The event has the message alone: events are for everybody.
+    """
     change(
         connection,
         row,
@@ -90,6 +143,7 @@ def move(
         owner=None,
         lease_until=None,
         message=message,
+        detail=detail,
         finished_at=now(connection) if state.ended else None,
         **columns,
     )

@@ -2,29 +2,43 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, RowMapping
 
 from ado_service.store.cursor import Position, decode, encode
-from ado_service.store.database import LARGEST_ID, Database, insert_if_new, now
-from ado_service.store.errors import AlreadyExists, BadCursor, IdempotencyConflict, JobEnded
+from ado_service.store.database import LARGEST_ID, Database, now
+from ado_service.store.design_record import DesignState
+from ado_service.store.errors import BadCursor, JobEnded
 from ado_service.store.event_record import EventKind
 from ado_service.store.jobs import Idempotency
+from ado_service.store.model_rows import hold_base, lock_name, reserve
 from ado_service.store.page import Page
-from ado_service.store.tables import models, tuning_events, tunings
+from ado_service.store.tables import designs, tuning_events, tunings
 from ado_service.store.tuning_config import TuningConfig
 from ado_service.store.tuning_record import TuningEvent, TuningRecord, TuningState, WantedTuning
 from ado_service.store.tuning_rows import (
     change,
     find,
+    insert,
     move,
-    new_tuning_id,
+    of_key,
     record,
     resting_state,
     tuning_record,
 )
+
+_FINAL = {TuningState.COMPLETED, TuningState.CANCELLED}
+
+
+class DesignCount(NamedTuple):
+    """How many designs were measured in full, and how many there are, if these are too few."""
+
+    measured: int
+    all: int
 
 
 class Tunings:
@@ -41,25 +55,27 @@ class Tunings:
     ) -> tuple[TuningRecord, bool]:
         """Queue a tuning, or find the one that was queued under the same idempotency key.
 
-        The name is reserved from here to the tuning's end.
+        The name is reserved from here to the tuning's end, and its model stays as long.
 
         Returns:
             The tuning, and whether it is new.
 
         Raises:
             AlreadyExists: a model or a tuning under way has the name.
+            NotFound: the model that is to be tuned is not on record.
             IdempotencyConflict: the key was used with another request hash.
         """
         with self._database.write() as connection:
-            known = _of_key(connection, idempotency)
+            lock_name(connection, name)  # behind another request with the key there is a tuning
+            known = of_key(connection, idempotency)
             if known is not None:
                 return known, False
-            _check_name(connection, name)
-            tuning_id = _insert(connection, name, config, idempotency)
-            if tuning_id is None:  # another transaction was quicker, with the key or the name
-                known = _of_key(connection, idempotency)
-                if known is None:
-                    raise _taken(name, "a tuning under way makes")
+            reserve(connection, name)
+            hold_base(connection, config.model)
+            tuning_id = insert(connection, name, config, idempotency)
+            if tuning_id is None:  # one with the key and another name was quicker
+                known = of_key(connection, idempotency)
+                assert known is not None
                 return known, False
             record(connection, tuning_id, EventKind.CREATED, {"state": TuningState.QUEUED})
             return tuning_record(find(connection, tuning_id)), True
@@ -71,7 +87,7 @@ class Tunings:
             IdempotencyConflict: the key was used with another request hash.
         """
         with self._database.read() as connection:
-            return _of_key(connection, idempotency)
+            return of_key(connection, idempotency)
 
     def get(self, tuning_id: str) -> TuningRecord:
         """The tuning of this id.
@@ -105,19 +121,49 @@ class Tunings:
     def set_wanted_state(self, tuning_id: str, wanted: WantedTuning) -> TuningRecord:
         """Say what is wanted of a tuning; one that nobody runs comes to it at once.
 
+        A failed one that is to run goes back to the queue.
+
         Raises:
-            NotFound: no such tuning.
+            NotFound: no such tuning, or the model of a failed one is not on record any more.
+            AlreadyExists: the name of a failed one was taken meanwhile.
             JobEnded: it has ended; to cancel a cancelled one again is no error.
         """
         with self._database.write() as connection:
             row = find(connection, tuning_id, locked=True)
             state = TuningState(row["state"])
             again = state is TuningState.CANCELLED and wanted is WantedTuning.CANCEL
-            if state.ended and not again:
+            if state in _FINAL and not again:
                 raise JobEnded(f"tuning {tuning_id} is {state.value}; start a new one")
-            if not state.ended and wanted != row["wanted_state"]:
+            if state is TuningState.FAILED:
+                _take_up(connection, row, wanted)
+            elif not state.ended and wanted != row["wanted_state"]:
                 _want(connection, row, wanted)
             return tuning_record(find(connection, tuning_id))
+
+    def count_designs(self, job_ids: Sequence[str], *, enough: int) -> DesignCount:
+        """How many designs of these jobs could be learned from, without reading one.
+
+        Args:
+            job_ids: at most as many as a tuning has.
+            enough: nothing is counted beyond so many that were measured in full.
+        """
+        ours = designs.c.job_id.in_(job_ids)
+        measured = (
+            sa.select(designs.c.id)
+            .where(
+                ours,
+                designs.c.state == DesignState.DONE,
+                designs.c.failure.is_(None),
+                designs.c.skipped == sa.literal([], designs.c.skipped.type),
+            )
+            .limit(enough)
+        )
+        with self._database.read() as connection:
+            known = len(connection.execute(measured).all())
+            total = known
+            if known < enough:
+                total = connection.execute(sa.select(sa.func.count()).where(ours)).scalar_one()
+        return DesignCount(known, total)
 
     def events_after(self, tuning_id: str, last_id: int = 0, limit: int = 200) -> list[TuningEvent]:
         """The tuning's events with ids beyond `last_id`, in order; none for an unknown tuning."""
@@ -135,53 +181,6 @@ class Tunings:
         return [TuningEvent.model_validate(dict(row)) for row in rows]
 
 
-def _of_key(connection: Connection, idempotency: Idempotency | None) -> TuningRecord | None:
-    if idempotency is None:
-        return None
-    query = sa.select(tunings).where(tunings.c.idempotency_key == idempotency.key)
-    row = connection.execute(query).mappings().one_or_none()
-    if row is None:
-        return None
-    if row["request_hash"] != idempotency.request_hash:
-        raise IdempotencyConflict(
-            f"idempotency key {idempotency.key!r} was used before with another request; "
-            "use a new key for a new request"
-        )
-    return tuning_record(row)
-
-
-def _check_name(connection: Connection, name: str) -> None:
-    if connection.execute(sa.select(models.c.name).where(models.c.name == name)).first():
-        raise _taken(name, "a model has")
-
-
-def _taken(name: str, by: str) -> AlreadyExists:
-    return AlreadyExists(f"{by} the name {name!r} already; choose another name")
-
-
-def _insert(
-    connection: Connection, name: str, config: TuningConfig, idempotency: Idempotency | None
-) -> str | None:
-    """The id of a new row; None where key or name are taken."""
-    tuning_id = new_tuning_id()
-    key, request = (None, None) if idempotency is None else idempotency
-    row = {
-        "id": tuning_id,
-        "name": name,
-        "config": config.model_dump(mode="json"),
-        "state": TuningState.QUEUED,
-        "wanted_state": WantedTuning.RUN,
-        "step": 0,
-        "message": "",
-        "created_at": now(connection),
-        "version": 1,
-        "epoch": 0,
-        "idempotency_key": key,
-        "request_hash": request,
-    }
-    return tuning_id if insert_if_new(connection, tunings, row) else None
-
-
 def _want(connection: Connection, row: RowMapping, wanted: WantedTuning) -> None:
     change(connection, row, wanted_state=wanted)
     record(connection, row["id"], EventKind.WANTED_STATE, {"wanted_state": wanted})
@@ -189,6 +188,16 @@ def _want(connection: Connection, row: RowMapping, wanted: WantedTuning) -> None
     lost = expiry is not None and expiry < now(connection)
     if row["state"] == TuningState.QUEUED or lost:
         move(connection, find(connection, row["id"]), resting_state(wanted))
+
+
+def _take_up(connection: Connection, row: RowMapping, wanted: WantedTuning) -> None:
+    """A failed tuning begins again where its checkpoints are, or gives them up."""
+    if wanted is WantedTuning.RUN:
+        reserve(connection, row["name"])
+        hold_base(connection, row["config"]["model"])
+    change(connection, row, wanted_state=wanted, fault_step=None)
+    record(connection, row["id"], EventKind.WANTED_STATE, {"wanted_state": wanted})
+    move(connection, find(connection, row["id"]), resting_state(wanted))
 
 
 def _position(row: RowMapping) -> Position:

@@ -12,7 +12,6 @@ from ado_service.local_llm.model_folder import ModelFolder
 from ado_service.local_llm.model_source import ModelSource
 from ado_service.local_llm.quantization import Quantization
 from ado_service.model_registry import ModelRegistry
-from ado_service.store.errors import AlreadyExists
 from ado_service.store.model_record import ModelRecord, TuningMethod
 from ado_service.store.store import Store
 from ado_service.store.tuning_config import TuningConfig
@@ -33,11 +32,33 @@ class BaseModel:
 
     Attributes:
         backbone: a whole model.
+        quantization: how it is held.
         adapter: folder of the QST tuning of it that is gone on from; None to begin anew.
     """
 
     backbone: ModelSource
-    adapter: Path | None
+    quantization: Quantization
+    adapter: Path | None = None
+
+    @property
+    def record(self) -> ModelRecord | None:
+        """The record of a backbone that is on record in another form; None where it is in this.
+
+        A tuning is fitted to the form in which its backbone is held, and hosted on one of that
+        form.
+        """
+        source = self.backbone
+        if source.quantization is self.quantization:
+            return None
+        return ModelRecord(
+            name=f"{source.name[:58]}-{self.quantization.value}",
+            path=source.folder.resolve(),
+            quantization=self.quantization,
+            fingerprint=source.fingerprint,
+            family=source.family,
+            parameters=source.parameters,
+            context=source.context,
+        )
 
 
 def find_base(store: Store, config: TuningConfig) -> BaseModel:
@@ -49,9 +70,10 @@ def find_base(store: Store, config: TuningConfig) -> BaseModel:
     """
     source = _source(store, config.model)
     backbone = source.backbone
+    wanted = config.held_as(backbone.quantization)
     if backbone is source:
         _check_folder(backbone)
-        return BaseModel(backbone, None)
+        return BaseModel(backbone, wanted)
     if source.base is None:
         problem = f"the model that {source.name!r} was tuned from is not on record any more"
         raise SubmissionError("model", problem, "Add it again under its name")
@@ -59,50 +81,12 @@ def find_base(store: Store, config: TuningConfig) -> BaseModel:
         problem = f"{source.name!r} is a tuning by {source.method} of {backbone.name!r}"
         cure = f"Tune {backbone.name!r}; only qst goes on from a tuning, and from one by qst"
         raise SubmissionError("model", problem, cure)
-    _check_folder(backbone)
-    return BaseModel(backbone, source.folder)
-
-
-def hold_base(store: Store, base: BaseModel, wanted: Quantization) -> str:
-    """Name of the backbone held as `wanted`; put on record under another name if need be.
-
-    A tuning is fitted to the form in which its backbone is held, and hosted on one of that form.
-
-    Raises:
-        SubmissionError: a tuning that is gone on from is of the other form.
-        AlreadyExists: the other name is taken by another model.
-    """
-    source = base.backbone
-    if source.quantization is wanted:
-        return source.name
-    if base.adapter is not None:
-        problem = f"the tuning is of {source.name!r} held as {source.quantization.value!r}"
+    if wanted is not backbone.quantization:
+        form = backbone.quantization.value
+        problem = f"the tuning is of {backbone.name!r} held as {form!r}"
         raise SubmissionError("quantization", problem, "Leave it out")
-    for known in store.models.list():
-        if known.method is None and (known.path, known.quantization) == (source.folder, wanted):
-            return known.name
-    return _add_held(store, source, wanted)
-
-
-def _add_held(store: Store, source: ModelSource, wanted: Quantization) -> str:
-    record = ModelRecord(
-        name=f"{source.name[:58]}-{wanted.value}",
-        path=source.folder.resolve(),
-        quantization=wanted,
-        fingerprint=source.fingerprint,
-        family=source.family,
-        parameters=source.parameters,
-        context=source.context,
-    )
-    try:
-        store.models.add(record)
-    except AlreadyExists as error:
-        raise AlreadyExists(
-            f"{source.name!r} is held as {source.quantization.value!r}, the method needs "
-            f"{wanted.value!r}, and the name {record.name!r} for that is taken; add the model in "
-            "that form under another name, and tune that one"
-        ) from error
-    return record.name
+    _check_folder(backbone)
+    return BaseModel(backbone, wanted, source.folder)
 
 
 def _source(store: Store, name: str) -> ModelSource:

@@ -8,12 +8,10 @@ from typing import Self
 
 import numpy as np
 
-from ado_service.jobs.asked import SubmissionError
 from ado_service.tunings.question import Question, by_own_specs, in_hindsight
+from ado_service.tunings.sources import FEWEST, too_few
 from ado_service.tunings.subject import Specs, Subject
 
-FEWEST = 10
-"""Designs measured in full that a tuning needs at least."""
 _HELD_OUT = 0.1
 _MOST_HELD_OUT = 32
 """Examples of each kind that are held out at most."""
@@ -74,13 +72,7 @@ class DataSet:
         usable = [one for one in subjects if len(one.answers()) > 1]
         known = sum(len(one.answers()) for one in usable)
         if known < FEWEST:
-            total = sum(len(one.designs) for one in subjects)
-            raise SubmissionError(
-                "sources",
-                f"{known} of the {total} designs on record were measured in full, and {FEWEST} are "
-                "needed to learn from",
-                "Run more jobs on the circuit, or name more of them",
-            )
+            raise too_few(known, sum(len(one.designs) for one in subjects))
         other = _held_out_circuit(usable, known)
         rng = np.random.default_rng([seed, _SPLIT])
         parts = tuple(_part(one, rng) for one in usable if one is not other)

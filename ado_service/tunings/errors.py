@@ -1,7 +1,10 @@
 """Why a tuning ends before its time.
 
-TuningFailed    the model, the designs or the memory do not do: the tuning is over
+TuningFailed    the model and the designs do not do: it would fail again
+MemoryShort     memory ran out: it may do another time, or with less
 TuningStopped   the user cancels it, or the runner ends: it is handed back
+
+An OSError is this machine's fault: the tuning is handed back, and goes on when there is room again.
 """
 # ruff: noqa: N818 - they are named for what happened, as a caller reads them
 
@@ -10,6 +13,10 @@ from __future__ import annotations
 
 class TuningFailed(Exception):
     """It cannot come to an end; the message says why and what to do."""
+
+
+class MemoryShort(Exception):
+    """There was no memory for it, on the GPU or beside it."""
 
 
 class TuningStopped(Exception):

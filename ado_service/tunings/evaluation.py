@@ -9,7 +9,7 @@ import torch
 
 from ado_service.jobs.simulator import open_simulator
 from ado_service.local_llm.engine import Engine
-from ado_service.local_llm.generation_error import GenerationError
+from ado_service.local_llm.generation_error import GenerationError, MemoryExhausted
 from ado_service.local_llm.generation_event import answers
 from ado_service.local_llm.generation_request import GenerationRequest
 from ado_service.loop import observe
@@ -17,17 +17,16 @@ from ado_service.proposers.protocol import Proposal
 from ado_service.settings import Settings
 from ado_service.store.store import Store
 from ado_service.store.tuning_record import Evaluation
-from ado_service.tunings.errors import TuningFailed
+from ado_service.tunings.errors import MemoryShort, TuningFailed
 from ado_service.tunings.lesson import Reader, Row
 from ado_service.tunings.question import Question
 from ado_service.tunings.trainee import Trainee
+from prompts.bounded import bounded
 from prompts.parse import parse_answer
 
 _SAMPLES = 4
 """Answers to each question, at temperature 1."""
 _MAX_BATCH = 8
-_ROOM = 2
-"""Times the tokens of a good answer that an answer may have."""
 _TIME_LIMIT = 30.0
 
 
@@ -49,6 +48,7 @@ class Evaluator:
         store: keeps results of simulations.
         settings: simulator hosts.
         threads: of the CPU that the model uses.
+        max_tokens: longest answer.
         check: is called before each question, and may raise to stop.
     """
 
@@ -61,11 +61,12 @@ class Evaluator:
         settings: Settings,
         *,
         threads: int,
+        max_tokens: int,
         check: Callable[[], None] = lambda: None,
     ) -> None:
         self._reader, self._trials = reader, trials
         self._store, self._settings = store, settings
-        self._threads, self._check = threads, check
+        self._threads, self._max_tokens, self._check = threads, max_tokens, check
         rows = {kind: [reader.row(one) for one in some] for kind, some in held_out.items()}
         self._rows = {
             kind: [row for row in some if reader.fits(row)] for kind, some in rows.items()
@@ -86,6 +87,7 @@ class Evaluator:
 
         Raises:
             TuningFailed: it cannot answer.
+            MemoryShort: there is no memory for an answer.
         """
         trainee.decoder.eval()  # type: ignore[no-untyped-call]
         losses = {kind: self._losses(trainee, rows) for kind, rows in self._rows.items() if rows}
@@ -126,8 +128,10 @@ class Evaluator:
                 self._answered(engine, question, seed + place)
                 for place, question in enumerate(self._trials)
             ]
+        except MemoryExhausted as error:
+            raise MemoryShort(str(error)) from error
         except GenerationError as error:
-            raise TuningFailed(f"the model cannot answer: {error}") from error
+            raise TuningFailed(f"the model cannot answer: {error.public}") from error
         finally:
             engine.close()
 
@@ -135,11 +139,11 @@ class Evaluator:
         self._check()
         request = GenerationRequest(
             self._reader.prompt(question),
-            max_tokens=_ROOM * len(self._reader.answer(question)),
+            max_tokens=self._max_tokens,
             temperature=1.0,
             seed=seed,
             n=_SAMPLES,
-            schema=question.schema,
+            schema=bounded(question.schema),  # as a job holds it
         )
         read = [
             parse_answer(one.text, question.circuit) for one in answers(engine.generate(request))

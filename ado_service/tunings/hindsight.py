@@ -21,11 +21,13 @@ _DIGITS = 3
 
 
 def reached(circuit: Circuit, asked: Specs, anchor: Measured, rng: np.random.Generator) -> Specs:
-    """Specs that `anchor` meets: all of `asked` half of the time, else some; in any order.
+    """Specs that `anchor` meets in every corner that counts for them.
+
+    All of `asked` half of the time, else some; in any order.
 
     Args:
         circuit: knows the units.
-        asked: specs whose metrics and directions are taken over.
+        asked: specs whose metrics, directions and corners are taken over.
         anchor: a design of which every metric is known.
         rng: source of randomness.
     """
@@ -33,10 +35,11 @@ def reached(circuit: Circuit, asked: Specs, anchor: Measured, rng: np.random.Gen
     few = int(rng.integers(min(_FEWEST, most), most + 1))
     count = most if rng.random() < 0.5 else few
     scale = float(rng.choice(_SCALES))
+    worst = anchor.judged(asked).metrics
     found = []
     for place in rng.permutation(most)[:count]:
         spec, slack = asked[place], scale * float(rng.exponential())
-        value = anchor.metrics[spec.metric]
+        value = worst[spec.metric]
         assert value is not None
         found.append(_relaxed(spec, value, circuit.metric(spec.metric).unit, slack))
     return tuple(found)

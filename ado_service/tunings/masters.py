@@ -35,11 +35,9 @@ class Masters:
                 parameter.copy_(self.weights[name])
 
     @torch.no_grad()
-    def load(self, weights: Mapping[str, Tensor]) -> None:
-        """Go on with these, of the same names and shapes."""
-        for name, master in self.weights.items():
-            master.copy_(weights[name])
-        self.write_back()
+    def load(self, name: str, weight: Tensor) -> None:
+        """Go on with this one, of the same shape, as soon as it is written back."""
+        self.weights[name].copy_(weight)
 
 
 def _master(parameter: nn.Parameter) -> nn.Parameter:

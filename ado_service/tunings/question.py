@@ -5,12 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from ado_service.local_llm.chat_message import ChatMessage
-from ado_service.local_llm.pretrain.example import REASONING
+from ado_service.local_llm.pretrain.example import reasoning
 from ado_service.proposers.protocol import Observation
 from ado_service.tunings.hindsight import reached
 from ado_service.tunings.subject import Specs, Subject
@@ -18,7 +17,7 @@ from circuits.definition import Circuit
 from circuits.units import format_quantity, rounded
 from prompts.demonstration import Demonstration
 from prompts.render import few_shot
-from prompts.schema import answer_schema
+from prompts.schema import AnswerSchema, answer_schema
 
 _MOST_SHOWN, _MOST_ASKED = 5, 5
 _ONE, _RANDOM = 0.6, 0.3
@@ -65,11 +64,11 @@ class Question:
             }
             for values in self.answers
         ]
-        said = {"reasoning": REASONING, "designs": designs}
-        return json.dumps(said)
+        said = reasoning(self.circuit, self.specs)
+        return json.dumps({"reasoning": said, "designs": designs})
 
     @property
-    def schema(self) -> dict[str, Any]:
+    def schema(self) -> AnswerSchema:
         """The JSON schema of an answer."""
         return answer_schema(self.circuit, len(self.answers))
 

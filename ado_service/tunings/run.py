@@ -13,9 +13,11 @@ import torch
 from pydantic import ValidationError
 from transformers.utils import logging
 
+from ado_service.llm.local_chat import local_profile
 from ado_service.local_llm.backbone import Backbone
 from ado_service.local_llm.embedded import NAME as EMBEDDED
 from ado_service.settings import Settings
+from ado_service.store.model_record import ModelRecord, TuningMethod
 from ado_service.store.store import Store
 from ado_service.store.tuning_record import Evaluation, TuningData, TuningMetrics, TuningRecord
 from ado_service.tunings.base_model import BaseModel, find_base
@@ -23,8 +25,9 @@ from ado_service.tunings.checkpoint import Checkpoints
 from ado_service.tunings.data_set import DataSet
 from ado_service.tunings.evaluation import Evaluator
 from ado_service.tunings.lesson import Reader
+from ado_service.tunings.place import BEFORE, CHECKPOINTS, MODEL
 from ado_service.tunings.question import Question
-from ado_service.tunings.registration import register_tuned
+from ado_service.tunings.registration import saved_model
 from ado_service.tunings.sources import find_jobs, subjects_of
 from ado_service.tunings.subject import Subject
 from ado_service.tunings.trainee import Trainee, make_trainee
@@ -48,10 +51,26 @@ class Reports:
     check: Callable[[], None]
 
 
+@dataclass(frozen=True)
+class Tuned:
+    """What a tuning came to: all of it is on disk, and nothing of it on record.
+
+    Attributes:
+        metrics: on what was held out.
+        model: the record that it is to get.
+        backbone: the record of its base in the form in which it was held; None where that is on
+            record.
+    """
+
+    metrics: TuningMetrics
+    model: ModelRecord
+    backbone: ModelRecord | None
+
+
 def tune(
     store: Store, settings: Settings, tuning: TuningRecord, folder: Path, reports: Reports
-) -> TuningMetrics:
-    """Train, evaluate and register; goes on from the last checkpoint in `folder`.
+) -> Tuned:
+    """Train, evaluate and save; goes on from the last checkpoint in `folder`.
 
     Args:
         store: the design database.
@@ -60,15 +79,14 @@ def tune(
         folder: of this tuning alone.
         reports: see there.
 
-    Returns:
-        What it came to.
-
     Raises:
         TuningStopped: as `reports.check` does.
         TuningFailed: it cannot come to an end.
-        SubmissionError: what it needs is gone.
+        MemoryShort: there is no memory for its answers.
+        SubmissionError: what it needs is gone, or there are too few designs.
         LocalModelError: the model cannot be loaded or tuned so.
-        StoreError: the database, or the name was taken meanwhile.
+        OSError: the disk does not give or take what it needs.
+        StoreError: the database does not answer.
     """
     config = tuning.config
     torch.set_num_threads(settings.tuning_threads)
@@ -89,31 +107,34 @@ def tune(
         store,
         settings,
         threads=settings.tuning_threads,
+        max_tokens=local_profile(tuning.name).max_tokens,
         check=reports.check,
     )
     said = partial(_evaluated, evaluator, trainee, config.seed, reports)
-    before = _once(folder / "before.json", lambda: said("before"))
+    before = _once(folder / BEFORE, lambda: said("before"))
     reports.note("trains")
     trainer = Trainer(
         trainee,
         reader,
         data,
         config,
-        Checkpoints(folder / "checkpoints"),
+        Checkpoints(folder / CHECKPOINTS),
         backbone=backbone.fingerprint,
         digest=_digest(subjects),
     )
     done = trainer.train(reports.progress, reports.check)
     after = said("after")
-    reports.note("registers the model")
-    register_tuned(store, tuning, base.backbone, trainee, folder / "model")
-    return TuningMetrics(
+    reports.note("saves the model")
+    model = saved_model(tuning, base, trainee, folder / MODEL)
+    metrics = TuningMetrics(
         data=_described(data, subjects, len(jobs), evaluator.counts()),
         before=before,
         after=after,
         trained=trainee.size,
         seconds=done.seconds,
     )
+    whole = config.method is TuningMethod.FULL  # which needs its base for nothing any more
+    return Tuned(metrics, model, None if whole else base.record)
 
 
 def _loaded(base: BaseModel, settings: Settings) -> Backbone:
@@ -121,10 +142,10 @@ def _loaded(base: BaseModel, settings: Settings) -> Backbone:
     source = base.backbone
     return Backbone.load(
         source.folder,
-        quantization=source.quantization,
+        quantization=base.quantization,
         device=settings.tuning_device or ("cuda" if torch.cuda.is_available() else "cpu"),
         name=source.name,
-        dtype=torch.float32 if source.name == EMBEDDED else None,
+        dtype=torch.float32 if source.name == EMBEDDED and base.record is None else None,
     )
 
 

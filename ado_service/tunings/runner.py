@@ -3,27 +3,24 @@
 from __future__ import annotations
 
 import os
-import shutil
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import structlog
 
-from ado_service.jobs.asked import SubmissionError
-from ado_service.local_llm import LocalModelError, require_extra
+from ado_service.local_llm import require_extra
 from ado_service.settings import Settings
-from ado_service.store.errors import AlreadyExists, DatabaseUnavailable, LeaseLost, NotFound
+from ado_service.store.errors import DatabaseUnavailable, LeaseLost
 from ado_service.store.lease_record import Lease
 from ado_service.store.store import Store
-from ado_service.store.tuning_record import TuningMetrics, TuningRecord, TuningState, WantedTuning
-from ado_service.tunings.errors import TuningFailed, TuningStopped
-from circuits.errors import CircuitError
-from simulators.ngspice.errors import SimulatorError
+from ado_service.store.tuning_record import TuningRecord, TuningState, WantedTuning
+from ado_service.tunings.ending import MEMORY_CURE, Ending, Fault, ending
+from ado_service.tunings.errors import TuningStopped
+from ado_service.tunings.place import saved_step, tidy, tuning_folder
 
 if TYPE_CHECKING:
+    from ado_service.tunings.run import Tuned
     from ado_service.tunings.trainer import Progress
 
 _log = structlog.get_logger(__name__)
@@ -31,28 +28,11 @@ _LOOK_SECONDS = 0.5
 _TELL_SECONDS, _TELL_SHARE = 1.0, 0.005
 """How often progress goes on record: at most once a second, and the longer the rarer."""
 _NICE = 10
-OUT_OF_MEMORY = (
-    "memory ran out; take a smaller batch, --checkpointing, method qst or a smaller model, or free "
-    "memory"
-)
-"""What is said of a tuning that does not fit."""
-
-
-def tuning_folder(settings: Settings, tuning_id: str) -> Path:
-    """Where a tuning keeps its checkpoints and, in `model`, what it came to."""
-    return settings.data_dir / "tunings" / tuning_id
 
 
 def be_kind() -> None:
     """Let every other process of the machine go first."""
     os.nice(_NICE)
-
-
-@dataclass(frozen=True, slots=True)
-class _Ending:
-    state: TuningState
-    message: str = ""
-    metrics: TuningMetrics | None = None
 
 
 class TuningRunner:
@@ -69,83 +49,76 @@ class TuningRunner:
     ) -> None:
         self._store, self._settings, self._drain = store, settings, drain
 
-    def run(self, lease: Lease, watch: Callable[[], None] = lambda: None) -> None:
+    def run(self, lease: Lease, watch: Callable[[], None] = lambda: None) -> str | None:
         """Run the leased tuning and give it back: completed, failed, or as the user wants it.
 
-        What goes wrong inside it ends as its `failed` state with a message. A lost lease or
-        database leaves it to whoever claims it next.
+        What goes wrong inside it ends as its `failed` state with a message. What is this
+        machine's fault does not: the tuning is handed back. A lost lease or database leaves it to
+        whoever claims it next. Its checkpoints stay in all of these cases.
 
         Args:
             lease: of the tuning; it ends here.
             watch: called whenever something was written, for progress bars.
+
+        Returns:
+            What is wrong with this machine or the database; None when nothing is.
         """
         log = _log.bind(tuning=lease.job_id)
-        folder = tuning_folder(self._settings, lease.job_id)
         try:
-            ending = self._ending(lease, folder, watch)
-            self._store.tuning_leases.release(lease, ending.state, ending.message, ending.metrics)
-            state = self._store.tunings.get(lease.job_id).state
-            _tidy(folder, state, registered=self._is_registered(folder))
+            fault = self._run(lease, watch)
+            tuning = self._store.tunings.get(lease.job_id)
+            tidy(self._store, self._settings, tuning)
         except LeaseLost:
             log.warning("lease_lost")
-            return
+            return None
         except DatabaseUnavailable as error:
             log.warning("database_unavailable", detail=str(error))
-            return
-        log.info("tuning_released", state=ending.state.value, message=ending.message)
+            return str(error)
+        log.info("tuning_released", state=tuning.state.value, message=tuning.detail or fault)
+        return fault
 
-    def _is_registered(self, folder: Path) -> bool:
-        """Whether a model on record has its files in the folder of a tuning."""
-        place = folder.resolve()
-        return any(record.path.is_relative_to(place) for record in self._store.models.list())
-
-    def _ending(self, lease: Lease, folder: Path, watch: Callable[[], None]) -> _Ending:
+    def _run(self, lease: Lease, watch: Callable[[], None]) -> str | None:
         try:
-            return _Ending(TuningState.COMPLETED, metrics=self._tune(lease, folder, watch))
+            tuned = self._tune(lease, watch)
+            leases = self._store.tuning_leases
+            leases.complete(lease, tuned.metrics, tuned.model, tuned.backbone)
         except TuningStopped:
-            return _Ending(TuningState.QUEUED)
-        except (
-            TuningFailed,
-            SubmissionError,
-            LocalModelError,
-            CircuitError,
-            SimulatorError,
-            AlreadyExists,
-            NotFound,
-        ) as error:
-            return _Ending(TuningState.FAILED, str(error))
-        except OSError as error:
-            return _Ending(TuningState.FAILED, f"{folder} cannot be used: {error}")
+            self._store.tuning_leases.release(lease, TuningState.QUEUED)
         except (LeaseLost, DatabaseUnavailable):
             raise
         except Exception as error:
-            if ran_out_of_memory(error):
-                return _Ending(TuningState.FAILED, OUT_OF_MEMORY)
-            # The last resort: a tuning must end in a true state even over a mistake of ours.
-            _log.exception("tuning_failed", tuning=lease.job_id)
-            kind = type(error).__name__
-            return _Ending(TuningState.FAILED, f"internal error ({kind}); see the runner's log")
+            found = ending(error)
+            if found.fault is Fault.OURS:
+                # The last resort: a tuning must end in a true state even over a mistake of ours.
+                _log.exception("tuning_failed", tuning=lease.job_id)
+            return self._give_back(lease, found)
+        return None
 
-    def _tune(self, lease: Lease, folder: Path, watch: Callable[[], None]) -> TuningMetrics:
+    def _give_back(self, lease: Lease, found: Ending) -> str | None:
+        """What is wrong with this machine; None when nothing is."""
+        leases = self._store.tuning_leases
+        saved = saved_step(tuning_folder(self._settings, lease.job_id))
+        said = f"{found.message}; {MEMORY_CURE}" if found.fault is Fault.MEMORY else found.message
+        if found.fault is Fault.MACHINE:
+            state = leases.release(lease, TuningState.QUEUED, said, found.detail)
+        elif found.fault is Fault.MEMORY and saved:
+            state = leases.retry(lease, saved, found.message, MEMORY_CURE)
+        else:
+            state = leases.release(lease, TuningState.FAILED, said, found.detail)
+        return (found.detail or said) if state is TuningState.QUEUED else None
+
+    def _tune(self, lease: Lease, watch: Callable[[], None]) -> Tuned:
         require_extra()
         # torch, transformers and peft take seconds to import.
         from ado_service.tunings.run import Reports, tune
 
+        folder = tuning_folder(self._settings, lease.job_id)
         folder.mkdir(parents=True, exist_ok=True)
         tuning = self._store.tunings.get(lease.job_id)
         teller = _Teller(self._store, lease, tuning, watch)
         look = _Look(self._store, lease, self._drain)
         reports = Reports(teller.note, teller.progress, look)
         return tune(self._store, self._settings, tuning, folder, reports)
-
-
-def ran_out_of_memory(error: BaseException) -> bool:
-    """Whether an error says that there is no memory left, on a GPU or not."""
-    import torch
-
-    if isinstance(error, MemoryError | torch.OutOfMemoryError):
-        return True
-    return isinstance(error, RuntimeError) and "allocate memory" in str(error)
 
 
 class _Teller:
@@ -168,8 +141,11 @@ class _Teller:
         if moment - self._told < pause and done.step < self._steps:
             return
         self._told = moment
-        self._store.tuning_leases.progress(self._lease, done.step, done.loss, done.seconds)
-        self._watch()
+        try:
+            self._store.tuning_leases.progress(self._lease, done.step, done.loss, done.seconds)
+            self._watch()
+        except DatabaseUnavailable as error:  # the next look stops it, with a checkpoint
+            _log.warning("progress_not_told", tuning=self._lease.job_id, detail=str(error))
 
 
 class _Look:
@@ -185,19 +161,9 @@ class _Look:
         moment = time.monotonic()
         if moment - self._looked >= _LOOK_SECONDS:
             self._looked = moment
-            tuning = self._store.tunings.get(self._lease.job_id)
+            try:
+                tuning = self._store.tunings.get(self._lease.job_id)
+            except DatabaseUnavailable as error:  # to be handed back, with a checkpoint
+                raise TuningStopped from error
             if tuning.wanted_state is WantedTuning.CANCEL:
                 raise TuningStopped
-
-
-def _tidy(folder: Path, state: TuningState, *, registered: bool) -> None:
-    """Remove what nobody needs any more: checkpoints at the end, all where there is no model.
-
-    A tuning whose process died behind the registration may end as failed or cancelled all the
-    same: the files of a model on record stay.
-    """
-    if state is TuningState.COMPLETED or (state.ended and registered):
-        shutil.rmtree(folder / "checkpoints", ignore_errors=True)
-        (folder / "before.json").unlink(missing_ok=True)
-    elif state.ended:
-        shutil.rmtree(folder, ignore_errors=True)

@@ -10,7 +10,21 @@ from ado_service.store.errors import NotFound
 from ado_service.store.job_query import JobQuery
 from ado_service.store.job_record import JobRecord, JobState
 from ado_service.store.store import Store
+from ado_service.store.tuning_config import MOST_SOURCES
 from ado_service.tunings.subject import Subject, subject
+
+FEWEST = 10
+"""Designs measured in full that a tuning needs at least."""
+
+
+def too_few(known: int, total: int) -> SubmissionError:
+    """The error of sources with so few designs measured in full, of so many."""
+    return SubmissionError(
+        "sources",
+        f"{known} of the {total} designs on record were measured in full, and {FEWEST} are "
+        "needed to learn from",
+        "Run more jobs on the circuit, or name more of them",
+    )
 
 
 def find_jobs(store: Store, sources: Iterable[str]) -> list[JobRecord]:
@@ -37,7 +51,7 @@ def subjects_of(store: Store, jobs: Iterable[JobRecord]) -> list[Subject]:
 
 def _subject(store: Store, digest: str, jobs: Iterable[JobRecord]) -> Subject:
     circuit = store.circuits.get(digest).definition
-    designs = [one for job in jobs for one in store.designs.of_job(job.id, corners=False)]
+    designs = (one for job in jobs for one in store.designs.of_job(job.id))
     return subject(circuit, designs, [job_specs(circuit, job.config) for job in jobs])
 
 
@@ -53,7 +67,7 @@ def _jobs(store: Store, field: str, source: str) -> list[JobRecord]:
 
 
 def _finished(store: Store, field: str, source: str) -> list[JobRecord]:
-    """All finished jobs of a circuit."""
+    """The finished jobs of a circuit, the newest first: as many as are learned from at most."""
     try:
         circuit = find_circuit(store, source)
     except SubmissionError as error:
@@ -62,7 +76,7 @@ def _finished(store: Store, field: str, source: str) -> list[JobRecord]:
         raise SubmissionError(field, problem, cure) from error
     jobs: list[JobRecord] = []
     cursor: str | None = None
-    while True:
+    while len(jobs) < MOST_SOURCES:
         page = store.jobs.page(
             JobQuery(
                 state=JobState.FINISHED,

@@ -11,6 +11,8 @@ from ado_service.store.design_record import DesignRecord, DesignState
 from circuits.definition import Circuit
 from circuits.fom import judge
 from circuits.spec import Spec
+from simulators.corners import worst_corner
+from simulators.result import CornerResult, SimulationResult
 
 Specs = tuple[Spec, ...]
 
@@ -19,24 +21,46 @@ Specs = tuple[Spec, ...]
 class Measured:
     """A simulated design.
 
+    Which corner is its worst one depends on the specs: on their directions, and on the corners in
+    which they must hold. What its own job made of it is of no use under the specs of others.
+
     Attributes:
         values: variable values, SI units.
-        metrics: of its worst corner, in their units; None where it could not be measured.
+        result: metrics by corner, without devices, and what was not simulated.
         regions: operating region by device.
-        skipped: what was not simulated of it.
         failure: failure kind; None when all was measured.
     """
 
     values: Mapping[str, float]
-    metrics: Mapping[str, float | None]
+    result: SimulationResult
     regions: Mapping[str, str]
-    skipped: tuple[str, ...]
     failure: str | None
 
+    @classmethod
+    def of(cls, design: DesignRecord, circuit: Circuit) -> Measured:
+        """What is on record of it; a corner of the circuit without a result was skipped."""
+        corners = {
+            name: CornerResult(metrics=design.corners[name].metrics)
+            for name in circuit.corner_names
+            if name in design.corners
+        }
+        missing = [name for name in circuit.corner_names if name not in corners]
+        skipped = (*(one for one in design.skipped if one not in missing), *missing)
+        result = SimulationResult(corners=corners, skipped=skipped)
+        return cls(design.values, result, design.regions, design.failure)
+
+    @property
+    def complete(self) -> bool:
+        """Whether every metric is known in every corner."""
+        corners = self.result.corners.values()
+        values = [value for corner in corners for value in corner.metrics.values()]
+        return self.failure is None and not self.result.skipped and None not in values
+
     def judged(self, specs: Specs) -> Observation:
-        """How it stands under these specs."""
-        verdict = judge(self.metrics, specs, self.skipped)
-        return Observation(self.values, self.metrics, verdict, self.regions, self.failure)
+        """How it stands under these specs, by its worst corner."""
+        metrics = worst_corner(self.result, specs)
+        verdict = judge(metrics, specs, self.result.skipped)
+        return Observation(self.values, metrics, verdict, self.regions, self.failure)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,14 +79,7 @@ class Subject:
 
     def answers(self) -> list[int]:
         """Places of the designs that can be answers: those of which everything is known."""
-        names = [metric.name for metric in self.circuit.metrics]
-        return [
-            place
-            for place, one in enumerate(self.designs)
-            if one.failure is None
-            and not one.skipped
-            and all(one.metrics.get(name) is not None for name in names)
-        ]
+        return [place for place, one in enumerate(self.designs) if one.complete]
 
 
 def subject(
@@ -71,7 +88,7 @@ def subject(
     """What was simulated of `circuit`; near-copies count once, pending designs do not."""
     screen = Screen(circuit, ())
     found = [
-        Measured(one.values, one.metrics, one.regions, one.skipped, one.failure)
+        Measured.of(one, circuit)
         for one in designs
         if one.state is DesignState.DONE and screen.take(one.values) is not None
     ]

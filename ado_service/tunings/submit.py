@@ -1,18 +1,19 @@
-"""Takes a tuning in: all of it is checked against model and designs before a write."""
+"""Takes a tuning in: what can be known of it at no cost is checked before a write."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from ado_service.jobs.asked import SubmissionError
-from ado_service.store.errors import NotFound
+from ado_service.store.errors import AlreadyExists, NotFound
 from ado_service.store.job_record import JobRecord
 from ado_service.store.jobs import Idempotency
 from ado_service.store.model_record import checked_name
 from ado_service.store.store import Store
 from ado_service.store.tuning_config import MOST_SOURCES, TuningConfig
 from ado_service.store.tuning_record import TuningRecord
-from ado_service.tunings.base_model import find_base, hold_base
-from ado_service.tunings.data_set import DataSet
-from ado_service.tunings.sources import find_jobs, subjects_of
+from ado_service.tunings.base_model import find_base
+from ado_service.tunings.sources import FEWEST, find_jobs, too_few
 
 _MOST_NUMBERED = 1000
 
@@ -26,7 +27,7 @@ def submit(
     """Queue a tuning.
 
     On record it has the jobs that its sources stand for now, so that jobs that finish later
-    change nothing, and the name of its model held in the form that the method needs.
+    change nothing, and the form in which its model is to be held. No design is read here.
 
     Args:
         store: the design database.
@@ -46,41 +47,58 @@ def submit(
     if known is not None:  # also when what it names is gone by now
         return known, False
     base = find_base(store, config)
-    chosen = _name(store, config, name)
-    jobs = _newest(find_jobs(store, config.sources))
-    DataSet.split(subjects_of(store, jobs), config.seed)  # refuses what is too little
-    wanted = config.held_as(base.backbone.quantization)
-    held = hold_base(store, base, wanted)
-    changes = {
-        "sources": tuple(job.id for job in jobs),
-        "quantization": wanted,
-        "model": config.model if base.adapter is not None else held,
-    }
-    return store.tunings.create(chosen, config.model_copy(update=changes), idempotency)
+    chosen = chosen_name(store, config, name)
+    jobs = usable_jobs(store, config.sources)
+    changes = {"sources": tuple(job.id for job in jobs), "quantization": base.quantization}
+    try:
+        return store.tunings.create(chosen, config.model_copy(update=changes), idempotency)
+    except NotFound as error:  # it was removed just now
+        raise SubmissionError("model", str(error), "Add it again") from error
+
+
+def usable_jobs(store: Store, sources: Sequence[str]) -> list[JobRecord]:
+    """The jobs that are learned from, the oldest first.
+
+    Raises:
+        SubmissionError: a source does not do, or too few designs were measured in full.
+    """
+    jobs = _newest(find_jobs(store, sources))
+    found = store.tunings.count_designs([job.id for job in jobs], enough=FEWEST)
+    if found.measured < FEWEST:
+        raise too_few(found.measured, found.all)
+    return jobs
+
+
+def chosen_name(store: Store, config: TuningConfig, name: str | None) -> str:
+    """The name of the tuned model: the one that is given, or a free one.
+
+    Raises:
+        SubmissionError: it is no name.
+        AlreadyExists: a model or a tuning under way has it.
+    """
+    if name is None:
+        return _free_name(store, f"{config.model[:50]}-{config.method.value}")
+    try:
+        checked_name(name)
+    except ValueError as error:
+        raise SubmissionError("name", str(error), "Choose another name") from error
+    store.models.check_free(name)
+    return name
 
 
 def _newest(jobs: list[JobRecord]) -> list[JobRecord]:
     return sorted(jobs, key=lambda job: (job.created_at, job.id))[-MOST_SOURCES:]
 
 
-def _name(store: Store, config: TuningConfig, name: str | None) -> str:
-    if name is None:
-        return _free_name(store, f"{config.model[:50]}-{config.method.value}")
-    try:
-        return checked_name(name)
-    except ValueError as error:
-        raise SubmissionError("name", str(error), "Choose another name") from error
-
-
 def _free_name(store: Store, wanted: str) -> str:
-    """The name, or one with a number behind it, that no model has."""
+    """The name, or one with a number behind it, that is free."""
     names = (wanted, *(f"{wanted}-{number}" for number in range(2, _MOST_NUMBERED)))
-    return next(one for one in names if not _is_taken(store, one))
+    return next(one for one in names if _is_free(store, one))
 
 
-def _is_taken(store: Store, name: str) -> bool:
+def _is_free(store: Store, name: str) -> bool:
     try:
-        store.models.get(name)
-    except NotFound:
+        store.models.check_free(name)
+    except AlreadyExists:
         return False
     return True

@@ -68,6 +68,7 @@ class Trainer:
         self._trainee, self._reader, self._data = trainee, reader, data
         self._config, self._checkpoints = config, checkpoints
         self._belongs_to = (config, backbone, digest)
+        self._saved = 0  # step of the last checkpoint
         self._masters = Masters(trainee.trained)
         self._rates = {
             name: config.learning_rate * (_GATES_FASTER if name in trainee.gates else 1.0)
@@ -98,8 +99,10 @@ class Trainer:
 
         Raises:
             TuningFailed: the loss is no number, or examples are too long.
+            OSError: a checkpoint cannot be written or read.
         """
         done = self._resumed()
+        self._saved = done.step
         self._trainee.decoder.train()
         while done.step < self._config.steps:
             self._checked(check, done)
@@ -119,7 +122,7 @@ class Trainer:
         try:
             check()
         except TuningStopped:
-            if done.step:
+            if done.step > self._saved:
                 self._save(done)
             raise
 
@@ -160,24 +163,32 @@ class Trainer:
             state = self._optimizer.state.get(weight, {})
             tensors |= {f"{key}/{name}": state[key] for key in _STATE if state}
         self._checkpoints.save(card, tensors)
+        self._saved = done.step
 
     def _resumed(self) -> Progress:
         """Where the last checkpoint of this very tuning left off; the beginning without one."""
-        device = str(next(iter(self._masters.weights.values())).device)
-        found = self._checkpoints.latest(device)
+        found = self._checkpoints.latest()
         if found is None:
             return Progress(0, 0.0, 0.0)
-        card, tensors = found
+        card = found.card
         if (card.config, card.backbone, card.data) != self._belongs_to:
             raise TuningFailed(
                 f"the checkpoint of step {card.step} belongs to another model or other designs "
                 "than are there now; start a new tuning"
             )
-        self._masters.load({name: tensors[f"weight/{name}"] for name in self._masters.weights})
+        # One weight after the other: all of them at once would take more than training does.
         for name, weight in self._masters.weights.items():
-            kept = {key: tensors.get(f"{key}/{name}") for key in _STATE}
-            if kept["step"] is not None:
-                self._optimizer.state[weight] = {**kept, "step": kept["step"].cpu()}
+            keys = [key for key in _STATE if f"{key}/{name}" in found.names]
+            with found.opened() as tensor:
+                self._masters.load(name, tensor(f"weight/{name}"))
+                self._optimizer.state[weight] = {
+                    # AdamW counts its steps on the CPU.
+                    key: tensor(f"{key}/{name}").to(
+                        "cpu" if key == "step" else weight.device, copy=True
+                    )
+                    for key in keys
+                }
+        self._masters.write_back()
         return Progress(card.step, card.loss, card.seconds)
 
 

@@ -7,15 +7,15 @@ that one that is killed for its memory takes nothing along. The lease is kept fr
 from __future__ import annotations
 
 import json
-import signal
 import subprocess
 import sys
-import threading
+import time
 from contextlib import suppress
 from typing import Any
 
 import structlog
 
+from ado_service.jobs.claimer import Claimer
 from ado_service.jobs.lease import LeaseKeeper
 from ado_service.jobs.runner_name import runner_name
 from ado_service.local_llm import LocalModelError, require_extra
@@ -24,10 +24,13 @@ from ado_service.store.errors import LeaseLost, StoreError
 from ado_service.store.lease_record import Lease
 from ado_service.store.store import Store
 from ado_service.store.tuning_record import TuningState
+from ado_service.tunings.place import saved_step, sweep, tidy, tuning_folder
+from ado_service.tunings.process_end import GIVEN_BACK, death
 
 _log = structlog.get_logger(__name__)
-_IDLE_SECONDS = 0.5
 _WATCH_SECONDS = 0.1
+_SWEEP_SECONDS = 60.0
+_AWAY = "the design database did not answer; it goes on from its last checkpoint"
 _FIELDS = (
     "data_dir",
     "database_url",
@@ -41,8 +44,10 @@ _FIELDS = (
 """Settings that the process is given, as they are here; the others do not concern it."""
 
 
-class TuningWorker:
+class TuningWorker(Claimer):
     """Runs queued tunings until it is stopped; any number of them may share a database.
+
+    A tuning that is handed back has a checkpoint of its last step.
 
     Args:
         store: the design database.
@@ -50,16 +55,10 @@ class TuningWorker:
     """
 
     def __init__(self, store: Store, settings: Settings) -> None:
+        super().__init__("ado-tunings")
         self._store, self._settings = store, settings
         self._owner = runner_name()
-        self._stop = threading.Event()
-        self._died: dict[str, int] = {}  # at which step the process of a tuning was killed
-        self._thread = threading.Thread(target=self._work, name="ado-tunings", daemon=True)
-
-    @property
-    def alive(self) -> bool:
-        """Whether the thread runs."""
-        return self._thread.is_alive()
+        self._swept = float("-inf")
 
     def start(self) -> None:
         """Start claiming tunings; without the libraries of local models there is nothing to do."""
@@ -68,42 +67,34 @@ class TuningWorker:
         except LocalModelError as error:
             _log.info("no_tunings_here", detail=str(error))
             return
-        self._thread.start()
+        super().start()
 
-    def stop(self, timeout: float | None = None) -> bool:
-        """Hand the running tuning back, with a checkpoint less old than `save_every` steps.
+    def _sweep_at_times(self) -> None:
+        if time.monotonic() - self._swept >= _SWEEP_SECONDS:
+            self._swept = time.monotonic()
+            sweep(self._store, self._settings)
 
-        Args:
-            timeout: seconds to wait for it; None for as long as it takes.
+    def _run_next(self) -> bool:
+        """Run the next tuning, if one waits; whether this machine or the database failed it."""
+        try:
+            self._sweep_at_times()
+            return self._claim_and_run()
+        except StoreError as error:
+            _log.error("database_unavailable", detail=str(error))
+            return True
 
-        Returns:
-            Whether it has ended.
-        """
-        self._stop.set()
-        if self._thread.ident is not None:
-            self._thread.join(timeout)
-        return not self.alive
-
-    def _work(self) -> None:
-        while not self._stop.is_set():
-            try:
-                self._run_next()
-            except StoreError as error:
-                _log.error("claim_failed", detail=str(error))
-            except Exception:
-                # Whatever it is, the next tuning may do better; a dead thread would run none.
-                _log.exception("tuning_worker_error")
-            self._stop.wait(_IDLE_SECONDS)
-
-    def _run_next(self) -> None:
+    def _claim_and_run(self) -> bool:
         leases = self._store.tuning_leases
         lease = leases.claim(self._owner, self._settings.lease_seconds)
         if lease is None:
-            return
+            return False
         _log.info("tuning_claimed", tuning=lease.job_id, owner=self._owner)
         with LeaseKeeper(leases, lease, self._settings.lease_seconds) as keeper:
-            status = self._process(lease, keeper)
-        self._settle(lease, status)
+            try:
+                status = self._process(lease, keeper)
+            except OSError as error:
+                return self._not_started(lease, error)
+        return self._settle(lease, status)
 
     def _process(self, lease: Lease, keeper: LeaseKeeper) -> int:
         """Run it in a process, which ends soon after its input does; its exit status."""
@@ -129,27 +120,26 @@ class TuningWorker:
         settings = self._settings.model_dump(mode="json", include=set(_FIELDS))
         return {"lease": [lease.job_id, lease.owner, lease.epoch], "settings": settings}
 
-    def _settle(self, lease: Lease, status: int) -> None:
-        """Give back what the process did not: it was killed, or it could not begin.
+    def _not_started(self, lease: Lease, error: OSError) -> bool:
+        said = f"the machine that runs it cannot start a process ({error.strerror})"
+        _log.warning("tuning_not_started", tuning=lease.job_id, detail=str(error))
+        self._store.tuning_leases.release(lease, TuningState.QUEUED, said)
+        return True
 
-        Once it may have been bad luck, and it goes on from its last checkpoint. A second time
-        without a step between them is no luck.
-        """
-        step = self._store.tunings.get(lease.job_id).step
-        again = self._died.get(lease.job_id) == step
-        what = f"its process was ended by {_named(status)} at step {step}"
-        cure = "probably memory ran out: take a smaller batch, --checkpointing or a smaller model"
-        state = TuningState.FAILED if again else TuningState.QUEUED
+    def _settle(self, lease: Lease, status: int) -> bool:
+        """Give back what the process did not; whether this machine or the database failed it."""
+        died = death(status)
+        if status == GIVEN_BACK:
+            return False
+        leases = self._store.tuning_leases
         try:
-            message = f"{what}, twice; {cure}" if again else f"{what}; it is tried again"
-            self._store.tuning_leases.release(lease, state, message)
-        except LeaseLost:
-            self._died.pop(lease.job_id, None)  # the process gave it back itself
-        else:
-            self._died[lease.job_id] = step
-            _log.warning("tuning_process_died", tuning=lease.job_id, status=status)
-
-
-def _named(status: int) -> str:
-    """An exit status in words."""
-    return signal.Signals(-status).name if status < 0 else f"exit status {status}"
+            if died is None:
+                leases.release(lease, TuningState.QUEUED, _AWAY)
+            else:
+                saved = saved_step(tuning_folder(self._settings, lease.job_id))
+                leases.retry(lease, saved, died.what, died.cure)
+        except LeaseLost:  # the process gave it back itself, or another runner has it
+            return died is None
+        _log.warning("tuning_process_ended", tuning=lease.job_id, status=status)
+        tidy(self._store, self._settings, self._store.tunings.get(lease.job_id))
+        return True

@@ -24,7 +24,6 @@ from prompts.render import few_shot
 
 Array = NDArray[np.float64]
 
-REASONING = "Sizes of similar circuits."
 _MOST_SHOWN, _MOST_ASKED = 5, 8
 _RELAXED = (0.03, 0.1, 0.4)
 """Scales of how far specs are relaxed: octaves, or 10 dB or degrees."""

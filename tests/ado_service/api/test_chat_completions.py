@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
-import socket
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,24 +16,27 @@ import httpx
 import hypothesis
 import openai
 import pytest
-import torch
-import uvicorn
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from ado_service.api.app import create_app
-from ado_service.api.serve import Server
 from ado_service.local_llm.chat_format import ChatFormat
 from ado_service.local_llm.chat_message import ChatMessage
 from ado_service.local_llm.engine import Engine
 from ado_service.local_llm.errors import MissingExtraError, ModelFolderError
 from ado_service.local_llm.generation_error import EngineClosed
 from ado_service.local_llm.generation_request import GenerationRequest
-from ado_service.local_llm.hosted_models import EngineFactory, HostedModels
-from tests.ado_service.api.live import settings
+from ado_service.local_llm.hosted_models import HostedModels
+from tests.ado_service.api.chat_server import (
+    ASKED,
+    Gated,
+    ask,
+    post,
+    serving_models,
+    tiny_engine,
+    until,
+)
 from tests.ado_service.local_llm.tiny_engine_model import CONTEXT, tiny_decoder, tiny_tokenizer
 
-ASKED: list[Any] = [{"role": "user", "content": "Size the amplifier."}]
 LONG: list[Any] = [{"role": "user", "content": "x" * (CONTEXT + 50)}]
 SIZES: dict[str, Any] = {
     "type": "object",
@@ -46,54 +47,6 @@ SIZES: dict[str, Any] = {
     "required": ["w", "fingers"],
     "additionalProperties": False,
 }
-
-
-class Gated(torch.nn.Module):
-    """A decoder that can be held up, and made to fail; it counts its forward passes."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.decoder = tiny_decoder()
-        self.free = threading.Event()
-        self.free.set()
-        self.fails = False
-        self.sizes: list[int] = []
-
-    def forward(self, input_ids: Any, **arguments: Any) -> Any:
-        assert self.free.wait(20)
-        self.sizes.append(len(input_ids))
-        if self.fails:
-            raise RuntimeError("a secret place")
-        return self.decoder(input_ids=input_ids, **arguments)
-
-
-def _engine(decoder: Any, *, max_batch: int = 8, max_waiting: int = 8) -> Engine:
-    return Engine(
-        decoder, tiny_tokenizer(), context=CONTEXT, max_batch=max_batch, max_waiting=max_waiting
-    )
-
-
-@contextmanager
-def _serving(
-    folder: Path, hosted: Mapping[str, EngineFactory], **fields: Any
-) -> Iterator[openai.OpenAI]:
-    """A client of a server that hosts these models, without retries."""
-    app = create_app(settings(folder, **fields), run_jobs=False, hosted=hosted)
-    server = Server(uvicorn.Config(app, lifespan="on", ws="none", log_config=None))
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:
-        listener.bind(("127.0.0.1", 0))
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
-        thread.start()
-        url = f"http://127.0.0.1:{listener.getsockname()[1]}/v1"
-        with openai.OpenAI(base_url=url, api_key="any", max_retries=0, timeout=30) as client:
-            try:
-                while not server.started:
-                    assert thread.is_alive(), "the server did not start"
-                    time.sleep(0.01)
-                yield client
-            finally:
-                server.should_exit = True
-                thread.join()
 
 
 @pytest.fixture(scope="module")
@@ -112,13 +65,13 @@ def client(tmp_path_factory: pytest.TempPathFactory, gated: Gated) -> Iterator[o
         raise MissingExtraError("local models need bitsandbytes: pip install 'ado-service[x]'")
 
     hosted = {
-        "tiny": lambda: _engine(tiny_decoder()),
-        "narrow": lambda: _engine(gated, max_batch=1, max_waiting=1),
-        "shared": lambda: _engine(gated),
+        "tiny": lambda: tiny_engine(tiny_decoder()),
+        "narrow": lambda: tiny_engine(gated, max_batch=1, max_waiting=1),
+        "shared": lambda: tiny_engine(gated),
         "broken": broken,
         "missing": missing,
     }
-    with _serving(tmp_path_factory.mktemp("chat"), hosted) as opened:
+    with serving_models(tmp_path_factory.mktemp("chat"), hosted) as opened:
         yield opened
 
 
@@ -131,26 +84,8 @@ def held(gated: Gated) -> Iterator[Gated]:
     gated.free.set()
 
 
-def _ask(client: openai.OpenAI, **fields: Any) -> Any:
-    sent = {"model": "tiny", "messages": ASKED, "seed": 1, "max_tokens": 20, **fields}
-    return client.chat.completions.create(**sent)
-
-
-def _json(client: openai.OpenAI, body: Any, **headers: str) -> httpx.Response:
-    content = body if isinstance(body, bytes) else json.dumps(body).encode()
-    kind = {"Content-Type": "application/json", **headers}
-    return httpx.post(f"{client.base_url}chat/completions", content=content, headers=kind)
-
-
-def _until(reached: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 20
-    while not reached():
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
-
-
 def test_an_answer(client: openai.OpenAI) -> None:
-    answer = _ask(client)
+    answer = ask(client)
     assert answer.object == "chat.completion"
     assert answer.id.startswith("chatcmpl-")
     assert answer.model == "tiny"
@@ -168,24 +103,24 @@ def test_an_answer(client: openai.OpenAI) -> None:
 
 
 def test_a_seed_repeats_an_answer(client: openai.OpenAI) -> None:
-    texts = {_ask(client, seed=3).choices[0].message.content for _ in range(3)}
+    texts = {ask(client, seed=3).choices[0].message.content for _ in range(3)}
     assert len(texts) == 1
-    assert texts != {_ask(client, seed=4).choices[0].message.content}
+    assert texts != {ask(client, seed=4).choices[0].message.content}
 
 
 def test_several_answers(client: openai.OpenAI) -> None:
-    answer = _ask(client, n=2)
+    answer = ask(client, n=2)
     assert [choice.index for choice in answer.choices] == [0, 1]
     first, second = (choice.message.content for choice in answer.choices)
-    assert first == _ask(client).choices[0].message.content
+    assert first == ask(client).choices[0].message.content
     assert first != second
     assert answer.usage.completion_tokens == 40
 
 
 def test_a_stream_tells_the_same(client: openai.OpenAI) -> None:
-    whole = _ask(client, n=2)
+    whole = ask(client, n=2)
     texts, reasons, usage = {0: "", 1: ""}, {}, None
-    chunks = list(_ask(client, n=2, stream=True, stream_options={"include_usage": True}))
+    chunks = list(ask(client, n=2, stream=True, stream_options={"include_usage": True}))
     assert {chunk.object for chunk in chunks} == {"chat.completion.chunk"}
     assert len({chunk.id for chunk in chunks}) == 1
     assert chunks[0].choices[0].delta.role == "assistant"
@@ -206,7 +141,7 @@ def test_a_stream_tells_the_same(client: openai.OpenAI) -> None:
 
 def test_a_stream_on_the_wire(client: openai.OpenAI) -> None:
     body = {"model": "tiny", "messages": ASKED, "seed": 1, "max_tokens": 2, "stream": True}
-    answer = _json(client, body)
+    answer = post(client, body)
     assert answer.headers["content-type"].startswith("text/event-stream")
     events = answer.text.split("\n\n")
     assert events[-2:] == ["data: [DONE]", ""]
@@ -217,10 +152,10 @@ def test_a_stream_on_the_wire(client: openai.OpenAI) -> None:
 
 
 def test_a_stop(client: openai.OpenAI) -> None:
-    whole = _ask(client, max_tokens=40).choices[0].message.content
+    whole = ask(client, max_tokens=40).choices[0].message.content
     stop = whole[8:11]
     for stops in (stop, ["never to be seen", stop]):
-        (choice,) = _ask(client, max_tokens=40, stop=stops).choices
+        (choice,) = ask(client, max_tokens=40, stop=stops).choices
         assert choice.message.content == whole[: whole.index(stop)]
         assert choice.finish_reason == "stop"
 
@@ -229,7 +164,7 @@ def test_a_stop(client: openai.OpenAI) -> None:
 def test_an_answer_of_a_schema(client: openai.OpenAI, stream: bool) -> None:
     named = {"name": "sizes", "strict": True, "schema": SIZES}
     form = {"type": "json_schema", "json_schema": named}
-    answer = _ask(client, response_format=form, n=8, max_tokens=None, stream=stream)
+    answer = ask(client, response_format=form, n=8, max_tokens=None, stream=stream)
     texts: dict[int, str] = {}
     for part in answer if stream else [answer]:
         for choice in part.choices:
@@ -243,25 +178,25 @@ def test_an_answer_of_a_schema(client: openai.OpenAI, stream: bool) -> None:
 
 def test_an_answer_of_any_object(client: openai.OpenAI) -> None:
     form = {"type": "json_object"}
-    answer = _ask(client, response_format=form, n=8, max_tokens=500)
+    answer = ask(client, response_format=form, n=8, max_tokens=500)
     whole = [one.message.content for one in answer.choices if one.finish_reason == "stop"]
     assert whole
     assert all(isinstance(json.loads(text), dict) for text in whole)
 
 
 def test_the_newer_name_of_the_longest_answer(client: openai.OpenAI) -> None:
-    assert _ask(client, max_completion_tokens=4).usage.completion_tokens == 4
-    assert _ask(client, max_tokens=4).usage.completion_tokens == 4
+    assert ask(client, max_completion_tokens=4).usage.completion_tokens == 4
+    assert ask(client, max_tokens=4).usage.completion_tokens == 4
 
 
 def test_parts_of_a_text_are_one_text(client: openai.OpenAI) -> None:
     parts = [{"type": "text", "text": "Size the "}, {"type": "text", "text": "amplifier."}]
-    mine = _ask(client, messages=[{"role": "user", "content": parts}])
-    assert mine.choices[0].message.content == _ask(client).choices[0].message.content
+    mine = ask(client, messages=[{"role": "user", "content": parts}])
+    assert mine.choices[0].message.content == ask(client).choices[0].message.content
 
 
 def test_fields_that_do_no_harm_are_accepted(client: openai.OpenAI) -> None:
-    answer = _ask(
+    answer = ask(
         client,
         user="me",
         frequency_penalty=0,
@@ -277,7 +212,7 @@ def test_fields_that_do_no_harm_are_accepted(client: openai.OpenAI) -> None:
         response_format={"type": "text"},
         extra_body={"colour": "blue"},
     )
-    assert answer.choices[0].message.content == _ask(client).choices[0].message.content
+    assert answer.choices[0].message.content == ask(client).choices[0].message.content
 
 
 def test_the_models(client: openai.OpenAI) -> None:
@@ -337,7 +272,7 @@ _KINDS = {400: openai.BadRequestError, 404: openai.NotFoundError, 503: openai.In
 def test_refusals_are_error_objects(client: openai.OpenAI, name: str, stream: bool) -> None:
     fields, status, code, param = _REFUSED[name]
     with pytest.raises(_KINDS[status]) as refused:
-        _ask(client, stream=stream, **fields)
+        ask(client, stream=stream, **fields)
     error = refused.value
     assert error.code == code
     assert error.type == ("invalid_request_error" if status < 500 else "server_error")
@@ -351,7 +286,7 @@ def test_refusals_are_error_objects(client: openai.OpenAI, name: str, stream: bo
 
 def test_a_prompt_that_is_too_long_says_by_how_much(client: openai.OpenAI) -> None:
     with pytest.raises(openai.BadRequestError) as refused:
-        _ask(client, messages=LONG)
+        ask(client, messages=LONG)
     assert f"maximum context length is {CONTEXT} tokens" in str(refused.value)
     tokens = len(ChatFormat(tiny_tokenizer()).tokens([ChatMessage("user", LONG[0]["content"])]))
     assert tokens > CONTEXT
@@ -364,7 +299,7 @@ def test_a_prompt_that_is_too_long_says_by_how_much(client: openai.OpenAI) -> No
      b'{"model": NaN}', b"\xff", b"[" * 100_000],
 )  # fmt: skip
 def test_hostile_bodies_are_refused(client: openai.OpenAI, body: bytes) -> None:
-    answer = _json(client, body)
+    answer = post(client, body)
     assert answer.status_code == 400
     error = answer.json()["error"]
     assert set(error) == {"message", "type", "param", "code"}
@@ -374,14 +309,14 @@ def test_hostile_bodies_are_refused(client: openai.OpenAI, body: bytes) -> None:
 def test_lone_surrogates_do_no_harm(client: openai.OpenAI) -> None:
     messages = '[{"role": "user", "content": "\\ud800"}]'
     body = f'{{"model": "tiny", "messages": {messages}, "max_tokens": 3}}'
-    assert _json(client, body.encode()).status_code == 200
+    assert post(client, body.encode()).status_code == 200
     body = f'{{"model": "\\ud800", "messages": {messages}}}'
-    assert _json(client, body.encode()).status_code == 400
+    assert post(client, body.encode()).status_code == 400
 
 
 def test_other_types_than_json_are_refused(client: openai.OpenAI) -> None:
     body = {"model": "tiny", "messages": ASKED}
-    answer = _json(client, body, **{"Content-Type": "text/plain"})
+    answer = post(client, body, **{"Content-Type": "text/plain"})
     assert answer.status_code == 415
     assert answer.json()["error"]["code"] == "unsupported_media_type"
 
@@ -391,10 +326,10 @@ def test_two_requests_share_forward_passes(client: openai.OpenAI, held: Gated) -
     bodies = [{"model": "shared", "seed": seed, "max_tokens": 30} for seed in (1, 2)]
     answers: dict[int, Any] = {}
 
-    def ask(at: int) -> None:
-        answers[at] = _ask(client, **bodies[at])
+    def put(at: int) -> None:
+        answers[at] = ask(client, **bodies[at])
 
-    threads = [threading.Thread(target=ask, args=(at,)) for at in (0, 1)]
+    threads = [threading.Thread(target=put, args=(at,)) for at in (0, 1)]
     for thread in threads:
         thread.start()
     time.sleep(0.3)  # both are in the queue by then
@@ -405,27 +340,27 @@ def test_two_requests_share_forward_passes(client: openai.OpenAI, held: Gated) -
     assert held.sizes.count(2) >= min(tokens) - 2
     assert len(held.sizes) <= max(tokens) + 4
     for at in (0, 1):
-        again = _ask(client, **bodies[at])
+        again = ask(client, **bodies[at])
         assert again.choices[0].message.content == answers[at].choices[0].message.content
 
 
 def test_a_full_queue_says_when_to_come_back(client: openai.OpenAI, held: Gated) -> None:
-    _ask(client, model="narrow", max_tokens=2)
+    ask(client, model="narrow", max_tokens=2)
     held.free.clear()
     threads = []
     for _ in range(2):  # one that runs and one that waits
-        threads.append(threading.Thread(target=_ask, args=(client,), kwargs={"model": "narrow"}))
+        threads.append(threading.Thread(target=ask, args=(client,), kwargs={"model": "narrow"}))
         threads[-1].start()
     time.sleep(0.3)
     with pytest.raises(openai.RateLimitError) as refused:
-        _ask(client, model="narrow")
+        ask(client, model="narrow")
     assert refused.value.code == "rate_limit_exceeded"
     assert refused.value.type == "rate_limit_error"
     assert 1 <= int(refused.value.response.headers["retry-after"]) < 100
     held.free.set()
     for thread in threads:
         thread.join()
-    assert _ask(client, model="narrow")
+    assert ask(client, model="narrow")
 
 
 def test_a_sign_of_life_during_a_generation(client: openai.OpenAI) -> None:
@@ -433,7 +368,7 @@ def test_a_sign_of_life_during_a_generation(client: openai.OpenAI) -> None:
 
     def generate() -> None:
         for seed in range(3):
-            _ask(client, n=8, seed=seed, max_tokens=200)
+            ask(client, n=8, seed=seed, max_tokens=200)
         done.set()
 
     thread = threading.Thread(target=generate)
@@ -460,10 +395,10 @@ def test_a_client_that_leaves_ends_its_generation(
     try:
         with httpx.stream("POST", url, json=body, timeout=patience):
             assert stream, "a whole answer does not begin before it is complete"
-            _until(lambda: len(held.sizes) > 20)
+            until(lambda: len(held.sizes) > 20)
     except httpx.ReadTimeout:
         assert not stream
-    _until(lambda: _idle(held))
+    until(lambda: _idle(held))
     assert len(held.sizes) < CONTEXT - 100
 
 
@@ -476,16 +411,16 @@ def _idle(held: Gated) -> bool:
 def test_a_model_that_fails_tells_nothing(client: openai.OpenAI, held: Gated) -> None:
     held.fails = True
     with pytest.raises(openai.InternalServerError) as failed:
-        _ask(client, model="shared")
+        ask(client, model="shared")
     assert failed.value.code == "model_failed"
     with pytest.raises(openai.APIError) as cut:
-        list(_ask(client, model="shared", stream=True))
+        list(ask(client, model="shared", stream=True))
     assert cut.value.code == "model_failed"
     for error in (failed.value, cut.value):
         assert "secret" not in str(error)
         assert "log" in str(error)
     held.fails = False
-    assert _ask(client, model="shared")
+    assert ask(client, model="shared")
 
 
 _VALUE = st.recursive(
@@ -524,7 +459,7 @@ _BODY = st.fixed_dictionaries(
 )
 @hypothesis.given(body=_BODY | _VALUE)
 def test_any_body_is_answered_or_refused(client: openai.OpenAI, body: Any) -> None:
-    answer = _json(client, body)
+    answer = post(client, body)
     assert answer.status_code in {200, 400, 404}
     if answer.status_code != 200:
         error = answer.json()["error"]
@@ -540,7 +475,7 @@ def test_serving_needs_none_of_the_extra_until_it_is_asked() -> None:
 
 
 def test_requests_of_the_asynchronous_client(client: openai.OpenAI) -> None:
-    async def ask() -> list[Any]:
+    async def gathered() -> list[Any]:
         async with openai.AsyncOpenAI(base_url=client.base_url, api_key="any") as other:
             create = other.chat.completions.create
             calls = [
@@ -548,26 +483,26 @@ def test_requests_of_the_asynchronous_client(client: openai.OpenAI) -> None:
             ]
             return await asyncio.gather(*calls)
 
-    answers = asyncio.run(ask())
+    answers = asyncio.run(gathered())
     assert len({answer.choices[0].message.content for answer in answers}) == 4
-    assert answers[1].choices[0].message.content == _ask(client).choices[0].message.content
+    assert answers[1].choices[0].message.content == ask(client).choices[0].message.content
 
 
 def test_a_server_with_a_key(tmp_path: Path) -> None:
-    hosted = {"tiny": lambda: _engine(tiny_decoder())}
-    with _serving(tmp_path, hosted, api_key="correct-horse") as client:
+    hosted = {"tiny": lambda: tiny_engine(tiny_decoder())}
+    with serving_models(tmp_path, hosted, api_key="correct-horse") as client:
         with pytest.raises(openai.AuthenticationError):
-            _ask(client)
+            ask(client)
         with pytest.raises(openai.AuthenticationError):
             client.models.list()
-        assert _ask(client.with_options(api_key="correct-horse"), max_tokens=2)
+        assert ask(client.with_options(api_key="correct-horse"), max_tokens=2)
 
 
 def test_a_server_without_models(tmp_path: Path) -> None:
-    with _serving(tmp_path, {}) as client:
+    with serving_models(tmp_path, {}) as client:
         assert client.models.list().data == []
         with pytest.raises(openai.NotFoundError, match="ado models add") as refused:
-            _ask(client)
+            ask(client)
         assert refused.value.code == "model_not_found"
 
 
@@ -579,7 +514,7 @@ def test_without_the_extra_the_cure_is_named(monkeypatch: pytest.MonkeyPatch) ->
     with pytest.raises(LookupError, match=r"pip install 'ado-service\[local-llm\]'"):
         HostedModels().engine("tiny")
     with pytest.raises(MissingExtraError):
-        HostedModels({"tiny": lambda: _engine(tiny_decoder())}).engine("tiny")
+        HostedModels({"tiny": lambda: tiny_engine(tiny_decoder())}).engine("tiny")
 
 
 def test_a_model_is_loaded_once_and_closed_at_the_end() -> None:
@@ -587,7 +522,7 @@ def test_a_model_is_loaded_once_and_closed_at_the_end() -> None:
 
     def load() -> Engine:
         time.sleep(0.1)
-        loaded.append(_engine(tiny_decoder()))
+        loaded.append(tiny_engine(tiny_decoder()))
         return loaded[-1]
 
     models = HostedModels({"tiny": load})
@@ -608,18 +543,18 @@ def test_shutting_down_ends_generations(tmp_path: Path) -> None:
     gated = Gated()
     failed: list[openai.APIError] = []
 
-    def ask(stream: bool) -> None:
+    def put(stream: bool) -> None:
         try:
-            answer = _ask(client, model="m", max_tokens=None, stream=stream)
+            answer = ask(client, model="m", max_tokens=None, stream=stream)
             list(answer)
         except openai.APIError as error:
             failed.append(error)
 
-    with _serving(tmp_path, {"m": lambda: _engine(gated)}) as client:
-        threads = [threading.Thread(target=ask, args=(stream,)) for stream in (True, False)]
+    with serving_models(tmp_path, {"m": lambda: tiny_engine(gated)}) as client:
+        threads = [threading.Thread(target=put, args=(stream,)) for stream in (True, False)]
         for thread in threads:
             thread.start()
-        _until(lambda: len(gated.sizes) > 10)
+        until(lambda: len(gated.sizes) > 10)
         gated.free.clear()
         threading.Timer(0.5, gated.free.set).start()
         start = time.monotonic()

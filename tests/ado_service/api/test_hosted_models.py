@@ -146,16 +146,24 @@ def gone(path: Path) -> None:
         (gone, "model_not_loaded"),
     ],
 )
+@pytest.mark.parametrize("loaded", [False, True])
 def test_a_model_that_was_spoilt_since_is_refused(
-    client: openai.OpenAI, server: Live, folder: Path, spoil: Any, code: str
+    client: openai.OpenAI, server: Live, folder: Path, spoil: Any, code: str, loaded: bool
 ) -> None:
-    path = save_model(folder / spoil.__name__, "llama")
+    path = save_model(folder / f"{spoil.__name__}-{loaded}", "llama")
     record = server.store.models.get("base").model_dump()
     server.store.models.add(ModelRecord.model_validate(record | {"name": "spoilt", "path": path}))
     try:
+        if loaded:
+            assert ask(client, "spoilt")
         spoil(path)
         with pytest.raises(openai.InternalServerError) as refused:
             ask(client, "spoilt")
+        with pytest.raises(openai.APIError):
+            ask(client, "spoilt", stream=True)
+        names = [one.id for one in client.models.list().data]
+        assert {"base", "spoilt"} <= set(names)
+        assert client.models.retrieve("spoilt").id == "spoilt"
     finally:
         server.store.models.remove("spoilt")
     assert (refused.value.status_code, refused.value.code) == (503, code)
@@ -172,6 +180,26 @@ def test_a_tuning_of_another_model_is_refused(
         ask(client, "astray")
     server.store.models.remove("astray")
     assert refused.value.code == "tuning_mismatch"
+    said = str(refused.value)
+    assert "'base' (none, weights" in said
+    assert "'other' (none, weights" in said
+    assert str(folder) not in said
+
+
+def test_a_tuning_for_another_quantization_is_refused(
+    client: openai.OpenAI, server: Live, folder: Path
+) -> None:
+    other_form = server.store.models.get("base").model_dump() | {
+        "name": "base-nf4", "quantization": Quantization.NF4,
+    }  # fmt: skip
+    server.store.models.add(ModelRecord.model_validate(other_form))
+    add_tuning(server.store, "askew", folder / "side", "base-nf4")
+    with pytest.raises(openai.InternalServerError) as refused:
+        ask(client, "askew")
+    for name in ("askew", "base-nf4"):
+        server.store.models.remove(name)
+    assert "'base' (none, weights" in str(refused.value)
+    assert "'base-nf4' (nf4, weights" in str(refused.value)
 
 
 def test_a_prompt_beyond_the_context_is_refused(client: openai.OpenAI) -> None:

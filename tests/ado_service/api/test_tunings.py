@@ -8,8 +8,12 @@ from typing import Any
 
 import pytest
 
+import ado_service.local_llm as package
+from ado_service.tunings.runner import TuningRunner
 from tests.ado_service.api.live import Live, serving
 from tests.ado_service.tunings.conftest import Scene, _template, scene
+from tests.ado_service.tunings.scene import circuit as divider
+from tests.ado_service.tunings.scene import run_job, saved_steps
 
 __all__ = ["_template", "scene"]
 
@@ -113,3 +117,72 @@ def test_a_server_that_runs_jobs_runs_it_while_it_answers(scene: Scene) -> None:
         assert kinds[-1] == "state"
         assert tuning["metrics"]["data"]["designs"] == 48
         assert "tiny-qst" in [one["id"] for one in live.get("/v1/models")["data"]]
+
+
+def test_no_answer_names_a_file_of_the_server(server: Live, scene: Scene) -> None:
+    tuning = server.client.post("/v1/tunings", json=BODY).json()
+    place = f"/v1/tunings/{tuning['id']}"
+    (scene.folder / "tiny" / "config.json").rename(scene.folder / "away")
+    failed = ran(scene, server, tuning["id"])
+    assert failed["state"] == "failed"
+    page = server.client.get(f"{place}/events", headers={"Accept": "application/json"}).text
+    stream = server.client.get(f"{place}/events").text
+    for text in (json.dumps(failed), page, stream):
+        assert "the model's files are not as they were registered" in text
+        assert str(scene.folder) not in text
+    assert str(scene.folder) in scene.store.tunings.get(tuning["id"]).detail
+    (scene.folder / "away").rename(scene.folder / "tiny" / "config.json")
+    again = server.client.put(f"{place}/wanted-state", json={"wanted_state": "run"})
+    assert (again.json()["state"], again.json()["message"]) == ("queued", "")
+    assert ran(scene, server, tuning["id"])["state"] == "completed"
+
+
+def ran(scene: Scene, server: Live, tuning_id: str, until: int = 0) -> Any:
+    """The tuning after a run, of so many steps or as many as it has."""
+    lease = scene.store.tuning_leases.claim("test", 60, tuning_id)
+    assert lease is not None
+
+    def drain() -> bool:
+        return bool(until and max(saved_steps(scene, tuning_id), default=0) >= until)
+
+    TuningRunner(scene.store, scene.settings, drain).run(lease)
+    return server.get(f"/v1/tunings/{tuning_id}")
+
+
+def test_what_is_cancelled_in_the_queue_leaves_no_checkpoints(server: Live, scene: Scene) -> None:
+    tuning = server.client.post("/v1/tunings", json={**BODY, "save_every": 1}).json()["id"]
+    assert ran(scene, server, tuning, until=2)["state"] == "queued"
+    assert saved_steps(scene, tuning)
+    wish = {"wanted_state": "cancel"}
+    cancelled = server.client.put(f"/v1/tunings/{tuning}/wanted-state", json=wish)
+    assert cancelled.json()["state"] == "cancelled"
+    assert not (scene.folder / "tunings" / tuning).exists()
+
+
+def test_nothing_is_on_record_of_what_was_not_tried(server: Live) -> None:
+    body = {**BODY, "method": "qlora", "name": "small"}
+    tuning = server.client.post("/v1/tunings", json=body).json()
+    assert tuning["config"]["quantization"] == "nf4"
+    assert [one["id"] for one in server.get("/v1/models")["data"]] == ["tiny"]
+
+
+def test_too_few_designs_are_refused_and_the_rest_is_left_to_the_run(
+    server: Live, scene: Scene
+) -> None:
+    run_job(scene.store, scene.settings, divider("few"), 0.5, budget=6)
+    [error] = problem(server, {**BODY, "sources": ["few"]}, 422)["errors"]
+    assert error["pointer"] == "/sources"
+    assert "6 of the 6 designs" in error["detail"]
+    [error] = problem(server, {**BODY, "sources": ["two_stage_amplifier"]}, 422)["errors"]
+    assert error["pointer"] == "/sources/0"
+
+
+def test_a_server_that_cannot_tune_says_so(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(package, "find_spec", lambda name: None if name == "peft" else object())
+    with serving(scene.settings, run_jobs=True) as live:
+        found = problem(live, BODY, 503)
+        assert found["type"] == "urn:problem-type:ado:no-tunings-here"
+        assert "local models need peft: pip install 'ado-service[local-llm]'" in found["detail"]
+        assert live.get("/v1/tunings")["items"] == []
+    with serving(scene.settings) as live:  # workers elsewhere have it, perhaps
+        assert live.client.post("/v1/tunings", json=BODY).status_code == 202

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -12,12 +14,14 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy.exc import DBAPIError
 
+from ado_service.store.column_types import UtcTime
 from ado_service.store.database import Database
 from ado_service.store.engine import make_engine
 from ado_service.store.errors import SchemaTooNew
 from ado_service.store.migrate import config, migrate
 from ado_service.store.store import Store
 from ado_service.store.tables import metadata
+from ado_service.store.tuning_config import TuningConfig
 from tests import postgres
 from tests.ado_service.store.builders import circuit, new_job
 from tests.ado_service.store.test_store_concurrency import writer
@@ -96,6 +100,41 @@ def test_an_earlier_database_keeps_what_is_in_it(empty: Database, empty_url: str
         found = store.circuits.latest(kept.name)
         assert (found.definition, found.uploaded_at, found.starting) == (kept, None, None)
         assert store.results.get_many(["a"]) == {}
+
+
+def test_files_of_the_server_in_earlier_messages_are_their_owners_alone(
+    empty: Database, empty_url: str
+) -> None:
+    said = ("/srv/models/a has no config.json", "take a lower --rate")
+    config_ = TuningConfig(model="local", sources=("job_a",)).model_dump_json()
+    with empty.write() as connection:
+        command.upgrade(config(connection), "0007")
+        for name, message in zip("ab", said, strict=True):
+            at = datetime(2026, 1, 31, tzinfo=UTC)
+            row = {"id": name, "config": config_, "message": message, "at": at}
+            connection.execute(
+                sa.text(
+                    "INSERT INTO tunings (id, name, config, state, wanted_state, step, message, "
+                    "created_at, version, epoch) "
+                    "VALUES (:id, :id, :config, 'failed', 'run', 0, :message, :at, 1, 1)"
+                ).bindparams(sa.bindparam("at", type_=UtcTime())),
+                row,
+            )
+            data = json.dumps({"state": "failed", "message": message})
+            connection.execute(
+                sa.text(
+                    "INSERT INTO tuning_events (tuning_id, kind, data, created_at) "
+                    "VALUES (:id, 'state', :data, :at)"
+                ).bindparams(sa.bindparam("at", type_=UtcTime())),
+                {"id": name, "data": data, "at": at},
+            )
+    with Store.open(empty_url) as store:
+        for name, message in zip("ab", said, strict=True):
+            [event] = store.tunings.events_after(name)
+            found, hidden = store.tunings.get(name), "/" in message
+            assert (found.message == message) != hidden
+            assert found.detail == (message if hidden else "")
+            assert event.data == {"state": "failed", "message": found.message}
 
 
 def test_a_migration_that_fails_leaves_nothing(empty: Database) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,10 +16,12 @@ from ado_service.store.errors import (
     IdempotencyConflict,
     JobEnded,
     LeaseLost,
+    ModelInUse,
     NotFound,
 )
 from ado_service.store.jobs import Idempotency
-from ado_service.store.model_record import ModelRecord
+from ado_service.store.lease_record import Lease
+from ado_service.store.model_record import ModelRecord, TuningMethod
 from ado_service.store.store import Store
 from ado_service.store.tuning_config import TuningConfig
 from ado_service.store.tuning_record import (
@@ -40,6 +43,22 @@ def metrics() -> TuningMetrics:
     data = TuningData(circuits=("a",), jobs=1, designs=12, answers=10, held_out={"designs": 1})
     found = Evaluation(loss={"designs": 0.5}, mean_loss=0.5)
     return TuningMetrics(data=data, before=found, after=found, trained=5, seconds=1.5)
+
+
+def model(name: str, **fields: Any) -> ModelRecord:
+    base: dict[str, Any] = {
+        "name": name, "path": Path("/models/a"), "quantization": Quantization.NONE,
+        "fingerprint": "a", "family": "llama", "parameters": 1, "context": 1,
+    }  # fmt: skip
+    if "base" in fields:
+        base |= {"method": TuningMethod.QST, "path": Path("/tunings") / name}
+    return ModelRecord.model_validate(base | fields)
+
+
+def claimed(store: Store, tuning: str) -> Lease:
+    lease = store.tuning_leases.claim("one", 60, tuning)
+    assert lease is not None
+    return lease
 
 
 def test_it_is_kept_as_it_was_asked_for(store: Store) -> None:
@@ -84,11 +103,7 @@ def test_a_name_is_reserved_until_the_end(store: Store) -> None:
     store.tunings.set_wanted_state(first, WantedTuning.CANCEL)
     assert store.tunings.get(first).state == "cancelled"
     new(store)
-    record = ModelRecord(
-        name="taken", path=Path("/models/a"), quantization=Quantization.NONE, fingerprint="a",
-        family="llama", parameters=1, context=1,
-    )  # fmt: skip
-    store.models.add(record)
+    store.models.add(model("taken"))
     with pytest.raises(AlreadyExists, match="a model has the name 'taken'"):
         new(store, "taken")
 
@@ -103,7 +118,7 @@ def test_one_runner_at_a_time_from_claim_to_end(store: Store) -> None:
     store.tuning_leases.progress(lease, 3, 0.25, 1.5)
     now = store.tunings.get(tuning)
     assert (now.state, now.message, now.step, now.loss) == ("running", "trains", 3, 0.25)
-    store.tuning_leases.release(lease, TuningState.COMPLETED, metrics=metrics())
+    store.tuning_leases.complete(lease, metrics(), model("tuned", base="local"))
     ended = store.tunings.get(tuning)
     assert (ended.state, ended.message, ended.metrics) == ("completed", "", metrics())
     assert ended.finished_at is not None
@@ -147,8 +162,9 @@ def test_what_is_wanted_counts_when_it_is_handed_back(store: Store) -> None:
     other = new(store)
     lease = store.tuning_leases.claim("one", 60)
     assert lease is not None
-    with pytest.raises(ValueError, match="queued to hand it back"):
-        store.tuning_leases.release(lease, TuningState.RUNNING)
+    for state in (TuningState.RUNNING, TuningState.COMPLETED):
+        with pytest.raises(ValueError, match="queued to hand it back"):
+            store.tuning_leases.release(lease, state)
     store.tuning_leases.release(lease, TuningState.QUEUED)
     assert store.tunings.get(other).state == "queued"
 
@@ -189,3 +205,104 @@ def test_pages_have_each_tuning_once(store: Store) -> None:
 def test_what_cannot_be_meant_is_refused(changes: dict[str, object], problem: str) -> None:
     with pytest.raises(ValueError, match=problem):
         TuningConfig.model_validate(CONFIG.model_dump() | changes)
+
+
+def test_name_and_model_of_a_tuning_under_way_are_its_own(store: Store) -> None:
+    store.models.add(model("base"))
+    config = CONFIG.model_copy(update={"model": "base"})
+    tuning = store.tunings.create("tuned", config)[0].id
+    cure = f"ado tunings {tuning} --cancel"
+    with pytest.raises(AlreadyExists, match=cure):
+        store.models.add(model("tuned"))
+    with pytest.raises(AlreadyExists, match=cure):
+        store.models.check_free("tuned")
+    with pytest.raises(ModelInUse, match=f"'base' is being tuned; .*{cure}"):
+        store.models.remove("base")
+    store.tunings.set_wanted_state(tuning, WantedTuning.CANCEL)
+    store.models.add(model("tuned"))
+    store.models.remove("base")
+    with pytest.raises(NotFound, match="no model 'base'"):
+        store.tunings.create("other", config)
+    assert len(store.tunings.page().items) == 1
+
+
+def test_a_name_goes_to_a_model_or_to_a_tuning(store: Store) -> None:
+    for number in range(10):
+        name, outcomes = f"tuned-{number}", list[str]()
+        both = threading.Barrier(2)
+
+        def add(name: str = name, told: list[str] = outcomes, both: Any = both) -> None:
+            both.wait()
+            try:
+                store.models.add(model(name))
+            except AlreadyExists:
+                told.append("no model")
+
+        def create(name: str = name, told: list[str] = outcomes, both: Any = both) -> None:
+            both.wait()
+            try:
+                store.tunings.create(name, CONFIG)
+            except AlreadyExists:
+                told.append("no tuning")
+
+        threads = [threading.Thread(target=target) for target in (add, create)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert len(outcomes) == 1
+
+
+def test_the_model_is_on_record_with_the_end_of_its_tuning_or_not_at_all(store: Store) -> None:
+    lease = claimed(store, new(store))
+    with pytest.raises(NotFound):
+        store.tuning_leases.complete(lease, metrics(), model("tuned", base="gone"))
+    nf4 = {"name": "base-nf4", "quantization": Quantization.NF4}
+    store.models.add(model("base"))
+    store.models.add(model("base-nf4", path=Path("/models/other")))
+    store.tuning_leases.renew(lease, 60)
+    assert store.tunings.get(lease.job_id).state == "running"
+    assert [one.name for one in store.models.list()] == ["base", "base-nf4"]
+    tuned = model("tuned", base="base")
+    kept = store.tuning_leases.complete(lease, metrics(), tuned, model(**nf4))
+    assert kept.base == "base-nf4-2"
+    assert store.models.get("tuned") == kept
+    assert store.models.get("base-nf4-2").quantization == "nf4"
+    assert store.tunings.get(lease.job_id).state == "completed"
+    other = claimed(store, new(store, "other"))
+    found = store.tuning_leases.complete(
+        other, metrics(), model("other", base="base"), model(**nf4)
+    )
+    assert found.base == "base-nf4-2", "the same one again"
+    with pytest.raises(LeaseLost):
+        store.tuning_leases.complete(other, metrics(), model("third", base="base"))
+    assert "third" not in [one.name for one in store.models.list()]
+
+
+def test_bad_luck_twice_without_a_checkpoint_between_is_none(store: Store) -> None:
+    tuning, leases = new(store), store.tuning_leases
+    for saved, expected in ((0, "queued"), (50, "queued"), (50, "failed")):
+        state = leases.retry(claimed(store, tuning), saved, "it was killed", "take less")
+        assert state == expected == store.tunings.get(tuning).state
+    message = store.tunings.get(tuning).message
+    assert message == "it was killed, for the second time since step 50; take less"
+    assert store.tunings.set_wanted_state(tuning, WantedTuning.RUN).state == "queued"
+    assert leases.retry(claimed(store, tuning), 50, "it was killed", "") == "queued", "anew"
+
+
+def test_a_failed_tuning_is_taken_up_again_or_given_up(store: Store) -> None:
+    tuning, leases = new(store), store.tuning_leases
+    leases.release(claimed(store, tuning), TuningState.FAILED, "no file", "/secret: no file")
+    failed = store.tunings.get(tuning)
+    assert (failed.message, failed.detail) == ("no file", "/secret: no file")
+    assert "/secret" not in str([one.data for one in store.tunings.events_after(tuning)])
+    store.models.add(model("tuned"))
+    with pytest.raises(AlreadyExists, match="a model has the name 'tuned'"):
+        store.tunings.set_wanted_state(tuning, WantedTuning.RUN)
+    store.models.remove("tuned")
+    again = store.tunings.set_wanted_state(tuning, WantedTuning.RUN)
+    assert (again.state, again.message, again.detail, again.finished_at) == ("queued", "", "", None)
+    leases.release(claimed(store, tuning), TuningState.FAILED, "again")
+    assert store.tunings.set_wanted_state(tuning, WantedTuning.CANCEL).state == "cancelled"
+    with pytest.raises(JobEnded):
+        store.tunings.set_wanted_state(tuning, WantedTuning.RUN)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -123,3 +124,23 @@ def add_model(store: Store, folder: Path, name: str, quantization: Quantization)
     )  # fmt: skip
     store.models.add(record)
     return record
+
+
+def environment(scene: Any) -> dict[str, str]:
+    """Of a process that works in the folder of a scene."""
+    return {
+        **os.environ,
+        "ADO_DATA_DIR": str(scene.folder),
+        "ADO_DATABASE_URL": scene.settings.database_url,
+        "ADO_TUNING_THREADS": "1",
+        "ADO_TUNING_DEVICE": "cpu",
+        "ADO_LEASE_SECONDS": "3",
+    }
+
+
+def saved_steps(scene: Any, tuning_id: str) -> list[int]:
+    """Of which steps a tuning has checkpoints; nothing else may lie beside them."""
+    folder = scene.folder / "tunings" / tuning_id / "checkpoints"
+    if not folder.is_dir():
+        return []
+    return sorted(int(one.name.removeprefix("step-")) for one in folder.iterdir())

@@ -14,11 +14,18 @@ from ado_service.jobs.submit import submit
 from ado_service.llm.chat import Message
 from ado_service.proposers.llm_agent import LLMAgent
 from ado_service.proposers.protocol import History
+from ado_service.store.design_record import DesignOutcome, NewDesign
+from ado_service.store.job_record import JobState
 from ado_service.tunings.data_set import DataSet
 from ado_service.tunings.question import Question, in_hindsight
 from ado_service.tunings.sources import find_jobs, subjects_of
 from ado_service.tunings.subject import Subject
+from circuits.definition import Circuit, Corner
+from circuits.fom import judge
+from circuits.spec import Spec
 from prompts.parse import parse_answer
+from simulators.corners import worst_corner
+from simulators.result import CornerResult, SimulationResult
 from tests.ado_service.tunings.conftest import Scene
 from tests.ado_service.tunings.scene import circuit, run_job, specs
 
@@ -60,6 +67,53 @@ def test_hindsight_asks_for_what_the_answer_reached(scene: Scene) -> None:
         assert one.answers[0] == subject.designs[anchor].values
         for spec in one.specs:  # a spec as the circuit's author could have written it
             assert spec == type(spec).model_validate(spec.model_dump())
+
+
+def test_specs_in_hindsight_are_met_in_every_corner_that_counts(scene: Scene) -> None:
+    hot = Corner(name="hot", temperature=125)
+    cornered = circuit("cornered").model_copy(update={"corners": (Corner(), hot)})
+    only = {"corners": ("nominal",)}
+    nominal = tuple(one.model_copy(update=only) for one in specs(0.5))
+    for place, asked in enumerate((nominal, specs(0.5))):
+        record(scene, cornered, asked, 1e3 * (1 + place))
+    [subject] = subjects_of(scene.store, find_jobs(scene.store, ["cornered"]))
+    assert len(subject.answers()) == 6
+    rng = np.random.default_rng(5)
+    for anchor in subject.answers() * 20:
+        one = in_hindsight(subject, anchor, range(6), rng)
+        corners = subject.designs[anchor].result.corners
+        for spec in one.specs:
+            counted = [name for name in corners if spec.holds_in(name)]
+            assert all(spec.met(corners[name].metrics[spec.metric]) for name in counted)
+
+
+def record(scene: Scene, what: Circuit, asked: tuple[Spec, ...], s: float) -> None:
+    """A finished job with three designs, on record as its own specs judge them."""
+    config = JobConfig(method="random", budget=3, specs=asked, objective="fom")
+    job, _ = submit(scene.store, scene.settings, what, config)
+    lease = scene.store.leases.claim("test", 60, job.id)
+    assert lease is not None
+    for place, gain in enumerate((0.2, 0.3, 0.4)):
+        values = {"r": 1e3 * (1 + place), "s": s}
+        new = NewDesign(index=place, round=0, stage="initial", proposer="random", values=values)
+        [design] = scene.store.designs.add_pending(lease, [new])
+        scene.store.designs.finish(lease, design.id, cornered_outcome(asked, gain))
+    scene.store.leases.release(lease, JobState.FINISHED)
+
+
+def cornered_outcome(asked: tuple[Spec, ...], gain: float) -> DesignOutcome:
+    """What a job puts on record: in the heat there is half the gain, for twice the current."""
+    corners = {
+        "nominal": CornerResult(metrics={"gain": gain, "drawn": 1e-5}),
+        "hot": CornerResult(metrics={"gain": gain / 2, "drawn": 2e-5}),
+    }
+    result = SimulationResult(corners=corners)
+    metrics = worst_corner(result, asked)
+    found = judge(metrics, asked)
+    return DesignOutcome(
+        metrics=metrics, corners=corners, fom=found.fom, specs_met=found.specs_met,
+        specs_total=found.specs_total, feasible=found.feasible,
+    )  # fmt: skip
 
 
 def test_the_prompt_is_the_agents(scene: Scene) -> None:
@@ -111,11 +165,14 @@ def test_one_circuit_of_several_is_held_out(scene: Scene) -> None:
 
 def test_failed_designs_are_shown_and_never_the_answer(scene: Scene) -> None:
     subject = subject_of(scene)
+    failed = SimulationResult(corners={"nominal": CornerResult(metrics={"gain": None, "drawn": 0})})
     broken = tuple(
-        replace(one, metrics={"gain": None, "drawn": 1e-5}, failure="no_convergence")
-        for one in subject.designs[:16]
+        replace(one, result=failed, failure="no_convergence") for one in subject.designs[:16]
     )
-    skipped = tuple(replace(one, skipped=("hot",)) for one in subject.designs[16:20])
+    skipped = tuple(
+        replace(one, result=one.result.model_copy(update={"skipped": ("hot",)}))
+        for one in subject.designs[16:20]
+    )
     mixed = Subject(subject.circuit, broken + skipped + subject.designs[20:], subject.spec_sets)
     assert mixed.answers() == list(range(20, 48))
     seen = trained(DataSet.split([mixed], 1))

@@ -24,22 +24,11 @@ from ado_service.tunings.submit import submit
 from ado_service.tunings.worker import TuningWorker
 from tests.ado_service.test_kill import children, wait_until
 from tests.ado_service.tunings.conftest import Scene
-from tests.ado_service.tunings.scene import settings
+from tests.ado_service.tunings.scene import environment, settings
 
 CONFIG = TuningConfig(
     model="tiny", sources=("divider",), steps=60, batch=2, reduction=4, trials=0, save_every=5
 )
-
-
-def environment(scene: Scene) -> dict[str, str]:
-    return {
-        **os.environ,
-        "ADO_DATA_DIR": str(scene.folder),
-        "ADO_DATABASE_URL": scene.settings.database_url,
-        "ADO_TUNING_THREADS": "1",
-        "ADO_TUNING_DEVICE": "cpu",
-        "ADO_LEASE_SECONDS": "3",
-    }
 
 
 def reaches(store: Store, tuning_id: str, step: int) -> Callable[[], bool]:
@@ -130,7 +119,8 @@ def test_a_process_that_is_killed_twice_at_the_same_step_has_no_bad_luck(scene: 
         wait_until(lambda: scene.store.tunings.get(tuning.id).state.ended, 180)
     failed = scene.store.tunings.get(tuning.id)
     assert failed.state == "failed"
-    assert "ended by SIGKILL at step 0, twice; probably memory ran out" in failed.message
+    assert "killed (SIGKILL), for the second time since step 0; probably memory" in failed.message
+    assert not (scene.folder / "tunings" / tuning.id).exists(), "there is nothing to go on from"
 
 
 SHORT_OF_MEMORY = """

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import shutil
-from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from safetensors.torch import load_file
 
 from ado_service.jobs.asked import SubmissionError
@@ -15,10 +15,11 @@ from ado_service.local_llm.generation_event import answers
 from ado_service.local_llm.generation_request import GenerationRequest
 from ado_service.local_llm.quantization import Quantization
 from ado_service.model_registry import ModelRegistry
-from ado_service.store.errors import AlreadyExists, NotFound
+from ado_service.store.errors import AlreadyExists, ModelInUse, NotFound
 from ado_service.store.tuning_config import TuningConfig
 from ado_service.store.tuning_record import TuningRecord, WantedTuning
-from ado_service.tunings.runner import TuningRunner, tuning_folder
+from ado_service.tunings.place import saved_step, sweep, tuning_folder, want
+from ado_service.tunings.runner import TuningRunner
 from ado_service.tunings.submit import submit
 from tests.ado_service.tunings.conftest import Scene
 from tests.ado_service.tunings.scene import add_model, save_model
@@ -26,6 +27,9 @@ from tests.ado_service.tunings.scene import add_model, save_model
 pytestmark = pytest.mark.filterwarnings(  # peft asks transformers for it by an older name
     "ignore:.is_gradient_checkpointing. is deprecated:FutureWarning"
 )
+
+
+NONE = Quantization.NONE
 
 
 def config(**fields: Any) -> TuningConfig:
@@ -84,7 +88,8 @@ def test_a_model_that_learned_its_lesson_is_measured(scene: Scene) -> None:
     ended = tuned(scene, asked)
     assert ended.metrics is not None, ended.message
     before, after = ended.metrics.before, ended.metrics.after
-    assert (before.answers, before.valid, before.simulated, before.better) == (8, 0.0, 0, None)
+    # Held to the schema as in a job, even noise gives designs: they are only no good.
+    assert (before.answers, before.valid, before.simulated, before.better) == (8, 1.0, 8, 0.0)
     assert after.mean_loss < 0.5 * before.mean_loss
     assert set(after.loss) == {"designs", "spec_sets"}
     assert after.answers == 8
@@ -113,7 +118,7 @@ def test_a_tuning_goes_on_from_a_tuning(scene: Scene) -> None:
 def test_an_adapter_of_another_backbone_is_refused(scene: Scene) -> None:
     assert tuned(scene, config(), "first").state == "completed"
     other = save_model(scene.folder / "other", scene.store, seed=5)
-    add_model(scene.store, other, "other", Quantization.NONE)
+    add_model(scene.store, other, "other", NONE)
     ended = tuned(scene, config(model="other"), "second")
     assert ended.state == "completed", ended.message
     mine, theirs = (scene.store.models.get(name).path for name in ("first", "second"))
@@ -121,9 +126,22 @@ def test_an_adapter_of_another_backbone_is_refused(scene: Scene) -> None:
         shutil.copy(file, mine / file.name)
     failed = tuned(scene, config(model="first"), "third")
     assert failed.state == "failed"
-    assert "is of the model 'other'" in failed.message
+    assert "was fitted to 'other'" in failed.message
     assert "load the model that it was tuned on" in failed.message
     assert_nothing_left(scene, failed)
+
+
+def test_no_designs_are_read_when_a_tuning_is_asked_for(scene: Scene) -> None:
+    said: list[str] = []
+
+    @sa.event.listens_for(scene.store._database.engine, "before_cursor_execute")
+    def _listen(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        said.append(statement)
+
+    submit(scene.store, config())
+    of_designs = [one for one in said if "FROM designs" in one]
+    assert of_designs
+    assert not [one for one in of_designs if "designs.metrics" in one or "designs.corners" in one]
 
 
 def assert_nothing_left(scene: Scene, failed: TuningRecord) -> None:
@@ -168,14 +186,39 @@ def test_settings_that_do_not_suit_the_model_fail_with_a_cure(scene: Scene) -> N
     assert_nothing_left(scene, failed)
 
 
-def test_a_name_that_was_taken_meanwhile_leaves_nothing(scene: Scene) -> None:
+def test_what_a_tuning_works_towards_and_what_it_starts_from_are_kept_for_it(scene: Scene) -> None:
     made, _ = submit(scene.store, config(), "tuned")
-    add_model(scene.store, scene.folder / "tiny", "tuned", Quantization.NONE)
-    failed = run(scene, made.id)
-    assert failed.state == "failed"
-    assert "there is a model 'tuned' already" in failed.message
-    assert scene.store.models.get("tuned").path == scene.folder / "tiny"
-    assert not tuning_folder(scene.settings, failed.id).exists()
+    with pytest.raises(AlreadyExists, match=f"ado tunings {made.id} --cancel"):
+        add_model(scene.store, scene.folder / "tiny", "tuned", NONE)
+    with pytest.raises(ModelInUse, match=f"'tiny' is being tuned.*ado tunings {made.id} --cancel"):
+        scene.store.models.remove("tiny")
+    assert run(scene, made.id).state == "completed"
+    scene.store.models.remove("tuned")
+    scene.store.models.remove("tiny")
+
+
+@pytest.mark.parametrize("method", ["qlora", "full"])
+def test_another_form_of_the_base_is_on_record_with_what_rests_on_it(
+    scene: Scene, method: str
+) -> None:
+    made, _ = submit(scene.store, config(method=method), "tuned")
+    assert [one.name for one in scene.store.models.list()] == ["tiny"], "nothing was tried yet"
+    weights = scene.folder / "tiny" / "model.safetensors"
+    weights.rename(weights.with_name("away"))
+    assert run(scene, made.id).state == "failed"
+    assert [one.name for one in scene.store.models.list()] == ["tiny"]
+    weights.with_name("away").rename(weights)
+    add_model(
+        scene.store, save_model(scene.folder / "other", scene.store, seed=4), "tiny-nf4", NONE
+    )
+    scene.store.tunings.set_wanted_state(made.id, WantedTuning.RUN)
+    assert run(scene, made.id).state == "completed"
+    base = {"qlora": "tiny-nf4-2", "full": "tiny"}[method]
+    assert scene.store.models.get("tuned").base == base
+    names = [one.name for one in scene.store.models.list()]
+    assert names == sorted({"tiny", "tiny-nf4", "tuned", base})
+    assert tuned(scene, config(method=method, seed=2), "again").state == "completed"
+    assert scene.store.models.get("again").base == base
 
 
 def test_what_is_handed_back_keeps_its_steps_and_what_is_cancelled_nothing(scene: Scene) -> None:
@@ -194,9 +237,34 @@ def test_jobs_that_finish_later_change_nothing(scene: Scene) -> None:
     made, _ = submit(scene.store, config())
     assert sorted(made.config.sources) == list(scene.jobs)
     assert (made.name, made.config.model, made.config.quantization) == ("tiny-qst", "tiny", "none")
-    assert submit(scene.store, config(quantization="nf4"), "a")[0].config.model == "tiny-nf4"
-    assert submit(scene.store, config(method="qlora"), "b")[0].config.model == "tiny-nf4"
-    assert Path(scene.store.models.get("tiny-nf4").path) == scene.folder / "tiny"
+    asked, _ = submit(scene.store, config(quantization="nf4"), "a")
+    assert (asked.config.model, asked.config.quantization) == ("tiny", "nf4")
+    again, _ = submit(scene.store, config())
+    assert again.name == "tiny-qst-2", "the first one works towards tiny-qst"
+
+
+@pytest.mark.parametrize("how", ["by hand", "by a worker"])
+def test_a_tuning_that_is_cancelled_in_the_queue_leaves_no_checkpoints(
+    scene: Scene, how: str
+) -> None:
+    made, _ = submit(scene.store, config(steps=50, save_every=1))
+    folder = tuning_folder(scene.settings, made.id)
+    lease = scene.store.tuning_leases.claim("test", 60, made.id)
+    assert lease is not None
+    TuningRunner(scene.store, scene.settings, lambda: saved_step(folder) > 1).run(lease)
+    assert scene.store.tunings.get(made.id).state == "queued"
+    assert saved_step(folder) > 1
+    stranger = folder.with_name("tuning_of_another_database") / "checkpoints"
+    stranger.mkdir(parents=True)
+    if how == "by hand":
+        want(scene.store, scene.settings, made.id, WantedTuning.CANCEL)
+    else:
+        scene.store.tunings.set_wanted_state(made.id, WantedTuning.CANCEL)  # on another machine
+        assert folder.is_dir()
+        sweep(scene.store, scene.settings)
+    assert scene.store.tunings.get(made.id).state == "cancelled"
+    assert not folder.exists()
+    assert stranger.is_dir()
 
 
 def test_the_files_of_a_model_on_record_stay_whatever_becomes_of_its_tuning(scene: Scene) -> None:
@@ -204,7 +272,7 @@ def test_the_files_of_a_model_on_record_stay_whatever_becomes_of_its_tuning(scen
     assert run(scene, made.id, drain=True).state == "queued"
     place = tuning_folder(scene.settings, made.id) / "model"
     shutil.copytree(scene.folder / "tiny", place)
-    add_model(scene.store, place, "early", Quantization.NONE)  # its process was killed right here
+    add_model(scene.store, place, "early", NONE)  # its process was killed right here
     scene.store.tunings.set_wanted_state(made.id, WantedTuning.CANCEL)
     lease = scene.store.tuning_leases.claim("test", 60, made.id)
     if lease is not None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -126,7 +128,44 @@ def test_half_a_checkpoint_is_none(scene: Scene, tmp_path: Path) -> None:
     [last] = (tmp_path / "checkpoints").iterdir()
     weights = last / "state.safetensors"
     weights.write_bytes(weights.read_bytes()[:-100])
-    assert bench.checkpoints.latest("cpu") is None
+    assert bench.checkpoints.latest() is None
+
+
+RESUMED = """
+import sys
+from pathlib import Path
+import torch
+from ado_service.store.tuning_config import TuningConfig
+from ado_service.tunings.checkpoint import Checkpoints
+from ado_service.tunings.trainee import Trainee
+from ado_service.tunings.trainer import Progress, Trainer
+
+def mib(name):
+    status = Path("/proc/self/status").read_text()
+    return int(status.split(name + ":")[1].split()[0]) // 1024
+
+model = torch.nn.ModuleList(torch.nn.Linear(2048, 1024, bias=False) for _ in range(12))
+config = TuningConfig(model="m", sources=("s",), steps=1)
+trainee = Trainee(model, dict(model.named_parameters()), frozenset(), None, None)
+kept = Checkpoints(Path(sys.argv[1]))
+trainer = Trainer(trainee, None, None, config, kept, backbone="", digest="")
+if len(sys.argv) > 2:
+    sum(one.weight.square().sum() for one in model).backward()
+    trainer._optimizer.step()
+    trainer._save(Progress(1, 0.0, 0.0))
+else:
+    before = mib("VmRSS")
+    assert trainer.train().step == 1
+    print(mib("VmHWM") - before)
+"""
+
+
+def test_resuming_takes_no_more_memory_than_what_is_kept_of_it(tmp_path: Path) -> None:
+    """96 MiB of weights, which are there already, and 192 MiB of what AdamW knows of them."""
+    command = [sys.executable, "-c", RESUMED, str(tmp_path)]
+    subprocess.run([*command, "save"], check=True)
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    assert int(done.stdout) < 192 + 40
 
 
 def test_narrow_weights_learn_by_steps_that_they_cannot_hold() -> None:
