@@ -9,45 +9,37 @@ from functools import partial
 
 import structlog
 
-from ado_service.job_config import Gating, JobConfig, Method, Start
+from ado_service.job_config import Gating
 from ado_service.jobs.asked import SubmissionError, job_objective, job_specs
+from ado_service.jobs.conversation import NO_LLM, Conversation
 from ado_service.jobs.lease import LeaseKeeper
 from ado_service.jobs.prior_designs import read_prior
 from ado_service.jobs.simulator import open_simulator
 from ado_service.jobs.stop_watch import StopWatch
 from ado_service.jobs.store_ledger import StoreLedger
-from ado_service.jobs.transcript_log import StoreTranscriptLog, recorded_turn
 from ado_service.ledger import Stopped
-from ado_service.llm.budget import Budget
-from ado_service.llm.chat import Chat, ChatClosed
-from ado_service.llm.endpoints import Endpoints, UnknownProfileError
-from ado_service.llm.local_chat import LocalChat
-from ado_service.llm.recorded import RecordedChat
-from ado_service.llm.replay import ReplayedChat
+from ado_service.llm.chat import ChatClosed
+from ado_service.llm.endpoints import Endpoints
 from ado_service.local_llm.hosted_models import HostedModels
 from ado_service.loop import Loop
 from ado_service.model_registry import ModelRegistry
-from ado_service.proposers.llm_agent import LLMAgent
-from ado_service.proposers.models import model_judge, model_proposer
+from ado_service.proposers.models import model_proposer
 from ado_service.settings import Settings
 from ado_service.stages import Stages
 from ado_service.store.errors import DatabaseUnavailable, LeaseLost
 from ado_service.store.job_record import JobRecord, JobState
 from ado_service.store.lease_record import Lease
 from ado_service.store.store import Store
-from ado_service.wording import counted
 from circuits.definition import Circuit
 from circuits.errors import CircuitError
-from prompts.bounded import bounded
-from prompts.version import PROMPT_VERSION
 from simulators.check import try_circuit
 from simulators.gating import Gate
 from simulators.ngspice.errors import SimulatorClosedError, SimulatorError
 from simulators.protocol import Simulator
 
-_log = structlog.get_logger(__name__)
+__all__ = ["NO_LLM", "Runner"]
 
-NO_LLM = "no LLM profile: ado-llm runs as pure GP-BO (see `ado run --help`)"
+_log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,8 +126,8 @@ class Runner:
         job = self._store.jobs.get(lease.job_id)
         circuit = self._store.circuits.get(job.circuit_hash).definition
         specs = job_specs(circuit, job.config)
-        agent = self._agent(job, circuit, lease)
-        self._say_what_is_missing(job, lease, agent)
+        conversation = Conversation(self._store, self._endpoints, job, lease)
+        agent = conversation.agent()
         objective = job_objective(circuit, job.config)
         ledger = StoreLedger(
             self._store, lease, keeper, specs, objective, drain=self._drain, watch=watch
@@ -159,7 +151,7 @@ class Runner:
             prior = read_prior(self._store, circuit, specs, job.id)
             Loop(circuit, job.config, specs, stages, simulator, ledger, verifier, prior).run()
         if agent is not None:
-            self._say_what_failed(job, lease)
+            conversation.say_what_failed()
 
     def _try(self, circuit: Circuit, job: JobRecord, ledger: StoreLedger) -> None:
         """Simulate the circuit's own sizes, all of it, whatever the job's gate would skip."""
@@ -186,72 +178,8 @@ class Runner:
             gate=gate,
         )
 
-    def _agent(self, job: JobRecord, circuit: Circuit, lease: Lease) -> LLMAgent | None:
-        config = job.config
-        if not _asks_llm(config):
-            return None
-        chat = self._chat(config, circuit, lease)
-        if chat is None:
-            return None
-        judge = model_judge(config.model.value)
-        return LLMAgent(chat, config.demonstrations.value, config.top_k, judge=judge)
-
-    def _chat(self, config: JobConfig, circuit: Circuit, lease: Lease) -> Chat | None:
-        """The job's conversation: another job's again, or one with its model, or none."""
-        log = StoreTranscriptLog(self._store, lease)
-        if config.replay is not None:
-            return ReplayedChat(partial(recorded_turn, self._store, config.replay), log)
-        if config.llm is None:
-            return None
-        try:
-            caller = self._endpoints.caller(config.llm)
-        except UnknownProfileError as error:
-            self._store.leases.note(lease, f"{error}; the job goes on without an LLM")
-            return None
-        if isinstance(caller, LocalChat):
-            caller = caller.narrowed(partial(bounded, circuit=circuit))
-        return RecordedChat(
-            caller,
-            log,
-            Budget.of(caller.profile),
-            profile_name=config.llm,
-            prompt_version=PROMPT_VERSION,
-            seed=config.seed,
-        )
-
-    def _say_what_failed(self, job: JobRecord, lease: Lease) -> None:
-        turns = self._store.transcripts.of_job(lease.job_id)
-        failed = [turn for turn in turns if turn.failure is not None]
-        useless = [turn for turn in turns if turn.failure is None and not turn.accepted]
-        said = []
-        if failed:
-            last = failed[-1]
-            said.append(
-                f"{len(failed)} of {len(turns)} turns failed "
-                f"(the last: {last.failure}, {last.detail[:200]})"
-            )
-        if useless and len(failed) + len(useless) == len(turns):
-            why = useless[-1].rejected or ("it gave no design",)
-            said.append(
-                f"no design that could be simulated in {counted(len(useless), 'reply', 'replies')} "
-                f"(the last: {why[-1][:200]})"
-            )
-        if said:
-            name = job.config.llm or job.config.replay
-            self._store.leases.note(
-                lease, f"LLM {name}: {'; '.join(said)}; the GP took their slots"
-            )
-
-    def _say_what_is_missing(self, job: JobRecord, lease: Lease, agent: LLMAgent | None) -> None:
-        if agent is None and job.config.llm is None and job.config.method is Method.ADO_LLM:
-            self._store.leases.note(lease, NO_LLM)
-
 
 def _close(*simulators: Simulator | None) -> None:
     for simulator in simulators:
         if simulator is not None:
             simulator.close()
-
-
-def _asks_llm(config: JobConfig) -> bool:
-    return config.method in {Method.ADO_LLM, Method.LLM} or config.start is Start.LLM

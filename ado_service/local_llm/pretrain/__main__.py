@@ -46,7 +46,12 @@ def main() -> None:
     tokenizer = trained(_texts(harvests, options.seed))
     shape = Shape()
     model = fresh(tokenizer, shape, options.seed)
-    sizes = {"steps": options.steps, "size": options.size, "context": _LONGEST}
+    sizes = {
+        "steps": options.steps,
+        "size": options.size,
+        "context": _LONGEST,
+        "bare": options.bare,
+    }
     lessons = Lessons(weighed(harvests), tokenizer, seed=options.seed, **sizes)
 
     def told(progress: Progress) -> None:
@@ -65,6 +70,7 @@ def _options() -> argparse.Namespace:
     found.add_argument("--data", type=Path, default=Path("pretraining"), help="kept harvests")
     found.add_argument("--seed", type=int, default=1)
     found.add_argument("--steps", type=int, help="batches; 9000")
+    found.add_argument("--bare", type=int, help="of them with bare prompts first; a sixth")
     found.add_argument("--size", type=int, default=16, help="examples of a batch")
     found.add_argument("--snapshots", type=int, default=0, help="write the folder every N steps")
     found.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
@@ -72,6 +78,7 @@ def _options() -> argparse.Namespace:
     found.add_argument("--quick", action="store_true", help="see in a minute that all works")
     options = found.parse_args()
     options.steps = options.steps or (_QUICK_STEPS if options.quick else _STEPS)
+    options.bare = options.steps // 6 if options.bare is None else options.bare
     return options
 
 

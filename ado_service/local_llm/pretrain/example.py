@@ -24,6 +24,7 @@ from prompts.render import few_shot
 
 Array = NDArray[np.float64]
 
+_SPECS = "# Performance specifications\n\n"
 _MOST_SHOWN, _MOST_ASKED = 5, 8
 _RELAXED = (0.03, 0.1, 0.4)
 """Scales of how far specs are relaxed: octaves, or 10 dB or degrees."""
@@ -50,6 +51,12 @@ class Example:
     system: str
     prompt: str
     answer: str
+
+    @property
+    def bare(self) -> Example:
+        """The same with nothing but the specs to read."""
+        section = self.prompt.split(_SPECS, 1)[1].split("\n# ", 1)[0]
+        return Example("", section, self.answer)
 
 
 def examples(harvest: Harvest, seed: int, count: int) -> Iterator[Example]:

@@ -15,9 +15,12 @@ BEGIN, END, PAD = "<s>", "</s>", "<pad>"
 _MARKS = [PAD, BEGIN, END, "<system>", "<user>", "<assistant>"]
 _NUMBER = r"[0-9]\.[0-9]{2}|[0-9]{2}\.[0-9]|[0-9]{3}|[0-9]\.[0-9]|[0-9]{2}|[0-9]"
 """Three digits with their point are one token (5.66, 56.6, 566); what follows is another."""
-_REST = r"(?:[A-Za-z_][A-Za-z_0-9]*|[^0-9\n])+\n*|\n+"
-_PIECES = rf"{_NUMBER}|{_REST}"
-"""Numbers, and what stands between two of them on a line; digits in a name belong to the name.
+_SPEC = r"[A-Za-z_][A-Za-z_0-9]* [<>] "
+_REST = rf"(?:(?!{_SPEC})(?:[A-Za-z_][A-Za-z_0-9]*|[^0-9\n]))+\n*|\n+"
+_PIECES = rf"{_NUMBER}|{_SPEC}|{_REST}"
+"""Numbers, `gain > ` before one, and what else stands on a line; digits in a name belong to it.
+
+What tells which spec a number is of is a piece of its own, the same in a prompt and in an answer.
 
 Merges may run over words (Liu et al., SuperBPE, COLM 2025), so that what every prompt says again
 takes few tokens: prompts are long, and a small network pays for each token of them.

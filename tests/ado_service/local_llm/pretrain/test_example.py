@@ -63,6 +63,11 @@ def test_an_answer_begins_with_the_specs_in_the_order_of_the_circuit(some: list[
             order.index(line.split()[0]) for line in lines
         )
         assert set(said) == set(lines)
+        assert (one.bare.system, one.bare.prompt.strip(), one.bare.answer) == (
+            "",
+            asked,
+            one.answer,
+        )
 
 
 def test_the_agent_reads_the_answers(found: Harvest) -> None:

@@ -52,6 +52,18 @@ def test_it_learns_the_same_each_time(found: Harvest, tokenizer: PreTrainedToken
     assert sum(losses[-3:]) / 3 < 0.9 * losses[0]
 
 
+def test_first_lessons_show_the_specs_alone(
+    found: Harvest, tokenizer: PreTrainedTokenizerFast
+) -> None:
+    sizes = {"seed": 1, "steps": 3, "size": 3, "context": SMALL.context, "bare": 2}
+    told = [
+        tokenizer.decode([*lesson.shared.tolist(), *lesson.rest[0].tolist()])
+        for lesson in map(Lessons([found], tokenizer, **sizes).__getitem__, range(3))
+    ]
+    assert ["# Task" in one for one in told] == [False, False, True]
+    assert all("<user>- " in one and '<assistant>{"reasoning": "' in one for one in told[:2])
+
+
 def test_only_answers_are_learned(found: Harvest, tokenizer: PreTrainedTokenizerFast) -> None:
     [example] = examples(found, 7, 1)
     ids, labels = encoded(example, tokenizer)
