@@ -25,6 +25,7 @@ from prompts.render import few_shot
 Array = NDArray[np.float64]
 
 _SPECS = "# Performance specifications\n\n"
+_DESIGNS = '"designs": '
 _MOST_SHOWN, _MOST_ASKED = 5, 8
 _RELAXED = (0.03, 0.1, 0.4)
 """Scales of how far specs are relaxed: octaves, or 10 dB or degrees."""
@@ -46,17 +47,20 @@ class Example:
         system: the system message.
         prompt: the user message.
         answer: JSON with as many designs as the prompt asks for.
+        whole: whether the answer is all there.
     """
 
     system: str
     prompt: str
     answer: str
+    whole: bool = True
 
     @property
     def bare(self) -> Example:
-        """The same with nothing but the specs to read."""
+        """Nothing but the specs to read, and to say again: the answer up to its designs."""
         section = self.prompt.split(_SPECS, 1)[1].split("\n# ", 1)[0]
-        return Example("", section, self.answer)
+        said, mark, _ = self.answer.partition(_DESIGNS)
+        return Example("", section, said + mark, whole=False)
 
 
 def examples(harvest: Harvest, seed: int, count: int) -> Iterator[Example]:

@@ -40,9 +40,9 @@ class Lessons(Dataset[Lesson]):
         steps: how many there are.
         size: examples of a batch.
         context: longest example, tokens; longer ones are left out.
-        bare: how many steps come first in which prompts are the specs alone. Among 40 tokens a
-            network soon finds the number that it is to say again; among 200 it had not after
-            1,500 steps, but who has learned it among few does it among many (a curriculum:
+        bare: how many steps come first in which the specs are all that is read and said. Among
+            40 tokens a network soon finds the number that it is to say again; among 200 it had
+            not after 780 steps, but who has learned it among few does it among many (a curriculum:
             Bengio et al., ICML 2009).
     """
 
@@ -96,7 +96,8 @@ def encoded(example: Example, tokenizer: PreTrainedTokenizerFast) -> tuple[list[
     prompt = tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
     before = tokenizer(prompt, add_special_tokens=False)["input_ids"]
     answer = tokenizer(example.answer, add_special_tokens=False)["input_ids"]
-    answer = [*answer, tokenizer.eos_token_id]
+    if example.whole:
+        answer = [*answer, tokenizer.eos_token_id]
     return [*before, *answer], [IGNORED] * len(before) + answer
 
 

@@ -63,11 +63,9 @@ def test_an_answer_begins_with_the_specs_in_the_order_of_the_circuit(some: list[
             order.index(line.split()[0]) for line in lines
         )
         assert set(said) == set(lines)
-        assert (one.bare.system, one.bare.prompt.strip(), one.bare.answer) == (
-            "",
-            asked,
-            one.answer,
-        )
+        bare = one.bare
+        assert (bare.system, bare.prompt.strip(), bare.whole) == ("", asked, False)
+        assert bare.answer == f'{{"reasoning": "{", ".join(said)}", "designs": '
 
 
 def test_the_agent_reads_the_answers(found: Harvest) -> None:

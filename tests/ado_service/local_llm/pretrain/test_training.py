@@ -62,6 +62,7 @@ def test_first_lessons_show_the_specs_alone(
     ]
     assert ["# Task" in one for one in told] == [False, False, True]
     assert all("<user>- " in one and '<assistant>{"reasoning": "' in one for one in told[:2])
+    assert all('"w1"' not in one and "</s>" not in one for one in told[:2])
 
 
 def test_only_answers_are_learned(found: Harvest, tokenizer: PreTrainedTokenizerFast) -> None:
