@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from circuits.definition import Circuit
@@ -10,7 +11,21 @@ from circuits.variable import Variable
 from prompts.text import one_line
 
 
-def answer_schema(circuit: Circuit, count: int) -> dict[str, Any]:
+class AnswerSchema(dict[str, Any]):
+    """A JSON schema, to be sent as it is, that knows what it asks for.
+
+    Attributes:
+        circuit: whose designs are asked for.
+        count: how many.
+    """
+
+    def __init__(self, schema: Mapping[str, Any], circuit: Circuit, count: int) -> None:
+        super().__init__(schema)
+        self.circuit = circuit
+        self.count = count
+
+
+def answer_schema(circuit: Circuit, count: int) -> AnswerSchema:
     """The schema of an answer with `count` designs.
 
     It keeps to what every structured-output engine knows (OpenAI's strict mode is the
@@ -19,7 +34,7 @@ def answer_schema(circuit: Circuit, count: int) -> dict[str, Any]:
     strings, because only those can carry an SI prefix.
     """
     design = _closed({v.name: _value(v) for v in circuit.variables})
-    return _closed(
+    schema = _closed(
         {
             "reasoning": {
                 "type": "string",
@@ -33,6 +48,7 @@ def answer_schema(circuit: Circuit, count: int) -> dict[str, Any]:
             },
         }
     )
+    return AnswerSchema(schema, circuit, count)
 
 
 def _closed(properties: dict[str, Any]) -> dict[str, Any]:

@@ -32,7 +32,8 @@ async def create_chat_completion(request: Request, service: ServiceHere) -> Resp
 
     Where the client goes away, its generation ends within a step.
     """
-    asked = read_chat_request(await request.body())
+    # In a thread: of a megabyte it can take a good part of a second.
+    asked = await asyncio.to_thread(read_chat_request, await request.body())
     events = EventQueue()
     # Not in the pool of threads of the other routes, for this may load a model.
     generation = await asyncio.to_thread(_submit, service, asked, events)

@@ -11,6 +11,7 @@ from ado_service.api.resource import Text
 from ado_service.api.strict_json import parse_json
 from ado_service.local_llm.generation_request import MOST_ANSWERS, GenerationRequest
 
+_MOST_MESSAGES = 4096
 _MOST_STOPS = 16
 _INTEGER_64 = 2**63
 
@@ -95,7 +96,7 @@ class ChatRequest(BaseModel):
     model_config = ConfigDict(frozen=True, extra="allow")
 
     model: str = Field(min_length=1, max_length=500)
-    messages: list[Message] = Field(min_length=1)
+    messages: list[Message] = Field(min_length=1, max_length=_MOST_MESSAGES)
     temperature: Annotated[float, _none_as_default(1.0)] = Field(default=1.0, ge=0, le=2)
     top_p: Annotated[float, _none_as_default(1.0)] = Field(default=1.0, gt=0, le=1)
     n: Annotated[int, _none_as_default(1)] = Field(default=1, ge=1, le=MOST_ANSWERS)

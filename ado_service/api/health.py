@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes.util
 import os
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Literal
@@ -46,7 +47,13 @@ class Ready(Resource):
 )
 async def healthz() -> Alive:
     """A sign of life; it asks nothing of the database and needs no key."""
-    return Alive(version=version("ado-service"))
+    return Alive(version=_version())
+
+
+@cache
+def _version() -> str:
+    """Of this installation: asked for once, as it stands in a file."""
+    return version("ado-service")
 
 
 @routes.get(

@@ -27,31 +27,13 @@ _RETRY_SECONDS = 5
 
 
 _NOT_LOADED = {
-    ModelMemoryError: (
-        "this model does not fit in the server's free memory; ask a smaller one, or try again "
-        "when less runs there",
-        "out_of_memory",
-    ),
-    WeightsError: (
-        "the weights of this model are truncated or corrupt on the server; its log says which, "
-        "and what to do",
-        "model_broken",
-    ),
-    UnsupportedModelError: (
-        "this model is of an architecture that the server cannot run; its log says more",
-        "model_unsupported",
-    ),
-    AdapterError: (
-        "this tuning does not belong to the model that it is to be used with; the server's log "
-        "says more",
-        "tuning_mismatch",
-    ),
-    LocalModelError: (
-        "this model cannot be loaded now; the server's log says why",
-        "model_not_loaded",
-    ),
+    ModelMemoryError: "out_of_memory",
+    WeightsError: "model_broken",
+    UnsupportedModelError: "model_unsupported",
+    AdapterError: "tuning_mismatch",
+    LocalModelError: "model_not_loaded",
 }
-"""What clients are told of a model that cannot be loaded; the first kind that fits."""
+"""The code of a model that cannot be loaded; the first kind that fits."""
 
 
 class OpenAIError(Exception):
@@ -101,11 +83,10 @@ def of_local_model(error: LocalModelError) -> OpenAIError:
     """The answer where a model cannot be loaded."""
     if isinstance(error, MissingExtraError):
         return OpenAIError(404, str(error), param="model", code="model_not_found")
-    # The text may show how this machine is set up: it is for the log.
     _log.error("model_not_loaded", detail=str(error))
-    message, code = next(said for kind, said in _NOT_LOADED.items() if isinstance(error, kind))
+    code = next(code for kind, code in _NOT_LOADED.items() if isinstance(error, kind))
     headers = {"Retry-After": str(_RETRY_SECONDS)}
-    return OpenAIError(503, message, param="model", code=code, headers=headers)
+    return OpenAIError(503, error.public, param="model", code=code, headers=headers)
 
 
 def of_store(error: StoreError) -> OpenAIError:
@@ -139,8 +120,7 @@ def of_generation(error: generation.GenerationError) -> OpenAIError:
             return OpenAIError(503, str(error), code="out_of_memory", headers=headers)
         case generation.NonFiniteLogits():
             return OpenAIError(500, str(error), code="non_finite_logits")
-    # Of what else may go wrong the text is for the log, where it stands already.
-    return OpenAIError(500, "the model failed; the server's log says more", code="model_failed")
+    return OpenAIError(500, error.public, code="model_failed")
 
 
 def _type(status: int) -> str:

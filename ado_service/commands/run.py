@@ -2,37 +2,29 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from ado_service.commands.console import (
-    FAILED,
     Cache,
     Database,
     Json,
-    err,
     fail,
     log_to_stderr,
     open_store,
     settings_with,
     told_plainly,
 )
+from ado_service.commands.job_here import work_here
 from ado_service.commands.netlists import make_folder
 from ado_service.commands.report import report
-from ado_service.commands.signals import at_first_signal
 from ado_service.job_config import Demonstrations, Gating, JobConfig, LlmShare, Method, Model, Start
 from ado_service.jobs.asked import SubmissionError
-from ado_service.jobs.runner_name import runner_name
 from ado_service.jobs.simulator import open_simulator
 from ado_service.jobs.submit import default_here, submit
-from ado_service.local_llm.hosted_models import HostedModels
-from ado_service.model_registry import ModelRegistry
 from ado_service.settings import Settings
 from ado_service.store.errors import JobEnded, NotFound
 from ado_service.store.job_record import JobRecord, JobState, WantedState
@@ -41,8 +33,6 @@ from circuits.definition import Circuit
 from circuits.errors import UnknownCircuitError
 from circuits.loader import load_circuit
 from simulators.check import check_circuit, try_circuit
-
-_WATCH_SECONDS = 0.5
 
 
 def run(
@@ -72,6 +62,10 @@ def run(
     llm_share: Annotated[
         LlmShare, typer.Option(help="The LLM's part of a round: by its gains, or one design.")
     ] = LlmShare.ADAPTIVE,
+    candidates: Annotated[
+        int | None,
+        typer.Option(help="Designs the LLM gives for each slot; models choose. [local: 4, else 1]"),
+    ] = None,
     replay: Annotated[
         str | None, typer.Option(help="Use this job's recorded LLM replies instead of a model.")
     ] = None,
@@ -119,7 +113,7 @@ def run(
             "spec_set": spec_set, "objective": objective, "warm_start": warm_start or (),
             "budget": budget, "initial": initial, "batch": batch, "seed": seed, "method": method,
             "llm": None if llm == "none" else llm, "model": model,
-            "llm_share": llm_share, "replay": replay,
+            "llm_share": llm_share, "candidates": candidates, "replay": replay,
             "demonstrations": demonstrations, "top_k": top_k, "start": start,
             "stop_when_feasible": stop_when_feasible, "time_limit": time_limit,
             "gating": gating, "fast": fast,
@@ -130,7 +124,7 @@ def run(
             else:
                 _refuse_beside_resume(ctx, ["circuit", *asked])
                 job = _resumed(store, resume, ended_too=output is not None)
-            _work(store, settings, job, quiet=as_json)
+            work_here(store, settings, job, quiet=as_json)
             report(store, job.id, output, as_json=as_json)
 
 
@@ -193,104 +187,3 @@ def _resumed(store: Store, job_id: str, *, ended_too: bool) -> JobRecord:
         return store.jobs.set_wanted_state(job_id, WantedState.RUN)
     except (NotFound, JobEnded) as error:
         fail(str(error))
-
-
-def _work(store: Store, settings: Settings, job: JobRecord, *, quiet: bool) -> None:
-    """Run the job here; while another runner has it, watch that one and stand by."""
-    drain, owner = threading.Event(), runner_name()
-    models = HostedModels(ModelRegistry(store))
-    with (
-        closing(models),
-        _paused_by_signals(store, job.id, drain, models),
-        _progress(store, job, quiet=quiet) as watch,
-    ):
-        # torch and the client take seconds to import: not for --help
-        from ado_service.jobs.runner import Runner
-        from ado_service.llm.endpoints import Endpoints
-
-        runner = Runner(store, settings, Endpoints(settings.llm_profiles, models), drain.is_set)
-        while not drain.is_set() and store.jobs.get(job.id).state in _UNDER_WAY:
-            watch()
-            lease = store.leases.claim(owner, settings.lease_seconds, job.id)
-            if lease is None:
-                _say_who_is_waited_for(store, job.id, watch)
-                drain.wait(_WATCH_SECONDS)
-            elif (fault := runner.run(lease, watch)) is not None:
-                store.jobs.set_wanted_state(job.id, WantedState.PAUSE)
-                fail(f"{fault}; go on with: ado run --resume {job.id}", FAILED)
-        watch()
-
-
-def _say_who_is_waited_for(store: Store, job_id: str, watch: _Watch) -> None:
-    seconds = store.leases.seconds_left(job_id)
-    if seconds is not None:
-        watch.say_once(
-            "waiting",
-            "another runner has this job: its progress is shown here; should it have died, this "
-            f"one takes over when its lease runs out, in {max(1, round(seconds))} s",
-        )
-
-
-_UNDER_WAY = {JobState.QUEUED, JobState.RUNNING}
-
-
-@contextmanager
-def _paused_by_signals(
-    store: Store, job_id: str, drain: threading.Event, models: HostedModels
-) -> Iterator[None]:
-    """The first Ctrl-C or SIGTERM pauses the job, a second one ends the process."""
-
-    def pause() -> None:
-        drain.set()
-        models.stop()  # an answer under way is asked for again when the job goes on
-        err.print(f"pausing; go on with: ado run --resume {job_id}")
-
-    try:
-        with at_first_signal(pause):
-            yield
-    finally:
-        if drain.is_set() and not store.jobs.get(job_id).state.ended:
-            store.jobs.set_wanted_state(job_id, WantedState.PAUSE)
-
-
-@contextmanager
-def _progress(store: Store, job: JobRecord, *, quiet: bool) -> Iterator[_Watch]:
-    columns = (
-        TextColumn("[bold]{task.description}"),
-        BarColumn(),
-        TextColumn("{task.completed:.0f}/{task.total:.0f} simulations"),
-        TextColumn("{task.fields[best]}"),
-        TimeElapsedColumn(),
-    )
-    with Progress(*columns, console=err, disable=quiet) as bar:
-        yield _Watch(store, job, bar)
-
-
-class _Watch:
-    """Moves the bar to where the job stands; says once what the job has to say."""
-
-    def __init__(self, store: Store, job: JobRecord, bar: Progress) -> None:
-        self._store, self._job_id, self._bar = store, job.id, bar
-        self._said: set[str] = set()
-        self._task = bar.add_task(job.circuit_name, total=job.config.budget, best="")
-
-    def __call__(self) -> None:
-        job = self._store.jobs.get(self._job_id)
-        best = ""
-        if job.best is not None:
-            met = f"{job.best.specs_met}/{job.best.specs_total}"
-            left = job.config.budget - job.simulations
-            best = f"best FOM {job.best.fom:.3f}, specs met {met}, {left} left"
-        self._bar.update(self._task, completed=job.simulations, best=best)
-        if job.message:
-            self.say(job.message)
-
-    def say(self, message: str) -> None:
-        """Print `message` above the bar, once."""
-        self.say_once(message, message)
-
-    def say_once(self, subject: str, message: str) -> None:
-        """Print `message` above the bar, unless something was said on its subject before."""
-        if subject not in self._said:
-            self._said.add(subject)
-            self._bar.console.print(message, markup=False, soft_wrap=True)

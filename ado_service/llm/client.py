@@ -11,6 +11,7 @@ from typing import Any
 
 import structlog
 
+from ado_service.llm.backoff import pause
 from ado_service.llm.chat import ChatFailure, Message, Reply, Usage
 from ado_service.llm.completion import read_completion
 from ado_service.llm.dialect import Dialect
@@ -19,9 +20,6 @@ from ado_service.llm.request import MAX_REPLY_BYTES, Answer, Request
 from ado_service.llm.secret import hide
 
 _log = structlog.get_logger(__name__)
-_FIRST_WAIT = 0.5
-_LONGEST_WAIT = 20.0
-_LONGEST_RETRY_AFTER = 60.0
 _REFUSED_FORMAT = frozenset({400, 422})
 _RETRIED = frozenset({ChatFailure.UNREACHABLE, ChatFailure.RATE_LIMITED, ChatFailure.SERVER_ERROR})
 
@@ -123,14 +121,12 @@ class OpenAIChat:
         return Reply(failure=ChatFailure.TIMEOUT, detail=detail, usage=Usage(calls=calls))
 
     def _wait(self, retries: int, retry_after: str) -> float:
-        """Seconds before the next attempt: half of it fixed, half of it jitter."""
+        """Seconds before the next attempt, as long as a Retry-After asks for."""
         try:
             asked = float(retry_after)
         except ValueError:
             asked = 0.0  # absent, or a date, which needs a clock that both ends agree on
-        if asked > 0:
-            return min(asked, _LONGEST_RETRY_AFTER)
-        return min(_FIRST_WAIT * 2.0**retries, _LONGEST_WAIT) * (0.5 + 0.5 * self._jitter())
+        return pause(retries, asked, self._jitter())
 
     def _accounted(self, reply: Reply, seconds: float) -> Reply:
         usage = reply.usage

@@ -44,14 +44,19 @@ class Endpoints:
             UnknownProfileError: there is neither profile nor model.
         """
         with self._lock:
-            profile = self._profiles.get(name)
-            if profile is None and name in self._models.names():
-                return LocalChat(local_profile(name), self._models)
-            if profile is None:
-                known = ", ".join(self.names) or "none is configured"
-                raise UnknownProfileError(f"no LLM profile {name!r}; known are: {known}")
+            profile = self._profile(name)
             if name not in self._callers:
                 self._callers[name] = (
                     LocalChat(profile, self._models) if profile.is_here else OpenAIChat(profile)
                 )
             return self._callers[name]
+
+    def _profile(self, name: str) -> LLMProfile:
+        """That of the settings, or one for the model of this name, which may be gone by now."""
+        profile = self._profiles.get(name)
+        if profile is not None:
+            return profile
+        if name in self._models.names():
+            return local_profile(name)
+        known = ", ".join(self.names) or "none is configured"
+        raise UnknownProfileError(f"no LLM profile {name!r}; known are: {known}")

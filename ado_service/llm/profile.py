@@ -100,6 +100,15 @@ class LLMProfile(BaseModel):
             )
         return self
 
+    @model_validator(mode="after")
+    def _nobody_here_wants_a_key(self) -> Self:
+        if self.is_here and self.api_key_env is not None:
+            raise ValueError(
+                "a model of this process asks for no key; leave api_key_env out, or write the "
+                "address of the endpoint that wants it as base_url"
+            )
+        return self
+
     @property
     def is_here(self) -> bool:
         """Whether this process loads the model, and asks no server."""

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any, Self
 
 import torch
-from bitsandbytes.nn.modules import Linear4bit
+from bitsandbytes.nn.modules import Linear4bit, Params4bit
 from huggingface_hub.errors import StrictDataclassError
 from safetensors import SafetensorError
 from transformers import (
@@ -170,6 +171,7 @@ def _load_model(
                 output_loading_info=True,
                 **options,
             )
+        _own_the_weights(loaded[0])
     except (torch.OutOfMemoryError, MemoryError) as error:
         raise too_large(folder, quantization, device, "it ran out while loading") from error
     except SafetensorError as error:
@@ -188,6 +190,17 @@ def _load_model(
     _never_repack(model)
     frozen: PreTrainedModel = model.eval().requires_grad_(False)
     return frozen
+
+
+def _own_the_weights(model: PreTrainedModel) -> None:
+    """Have the weights in memory of our own.
+
+    The library leaves them mapped from their file where it need not convert them. Who copies
+    another file over that one would then change a running model, or end the process by SIGBUS.
+    """
+    for tensor in chain(model.parameters(), model.buffers()):
+        if tensor.device.type == "cpu" and not isinstance(tensor, Params4bit):
+            tensor.data = tensor.data.clone()
 
 
 def _never_repack(model: PreTrainedModel) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from ado_service.local_llm.chat_format import ChatFormat, plain_tokenizer
+from ado_service.local_llm.chat_format import ChatFormat
 from ado_service.local_llm.constraint import ConstraintCompiler
 from ado_service.local_llm.decode_loop import DecodeLoop
 from ado_service.local_llm.draft import Draft, Vocabulary
@@ -61,7 +61,7 @@ class Engine:
         self.context = context
         self.chat = ChatFormat(tokenizer)
         ends = _end_tokens(decoder, tokenizer) if end_tokens is None else frozenset(end_tokens)
-        self._vocabulary = Vocabulary.of(plain_tokenizer(tokenizer), ends)
+        self._vocabulary = Vocabulary.of(self.chat.plain, ends)
         self._constraints = ConstraintCompiler(self._vocabulary.tokenizer, ends)
         self._loop = DecodeLoop(
             decoder.eval(), max_batch=max_batch, max_waiting=max_waiting, threads=threads

@@ -19,6 +19,14 @@ from __future__ import annotations
 class GenerationError(Exception):
     """Any failure of a generation; the message says what happened and what to do."""
 
+    @property
+    def public(self) -> str:
+        """What may be shown to whoever asks over a network; the message, unless something is in it.
+
+        A message that repeats a library's own may show how this machine is set up.
+        """
+        return str(self)
+
 
 class QueueFull(GenerationError):
     """As many requests wait as may.
@@ -71,9 +79,19 @@ class NonFiniteLogits(GenerationError):
 class DecoderFailed(GenerationError):
     """The forward pass raised; the engine goes on with other requests."""
 
+    @property
+    def public(self) -> str:
+        """That it failed: why is a library's own text, and in the log."""
+        return "the model failed; the server's log says more"
+
 
 class MemoryExhausted(DecoderFailed):
     """There was no memory for a step; the engine goes on with other requests."""
+
+    @property
+    def public(self) -> str:
+        """The message."""
+        return str(self)
 
 
 class EngineClosed(GenerationError):

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from ado_service.local_llm.engine import Engine
     from ado_service.local_llm.model_source import ModelSource
 
+_GLANCE_SECONDS = 0.1
 EngineFactory = Callable[[], "Engine"]
 """Loads a model, which takes seconds to minutes, and starts its engine.
 
@@ -81,6 +82,15 @@ class HostedModels:
             return found.engine
         return self._load(name)
 
+    def rest(self, seconds: float) -> None:
+        """Wait so long, or until the models begin to close.
+
+        Without a lock: the handler of a signal may call `stop` in the thread that waits here.
+        """
+        until = time.monotonic() + seconds
+        while not self._closing.is_set() and (left := until - time.monotonic()) > 0:
+            time.sleep(min(left, _GLANCE_SECONDS))
+
     def stop(self) -> None:
         """Begin to close: every generation fails within a step. Does not wait."""
         self._closing.set()
@@ -109,7 +119,7 @@ class HostedModels:
             if name not in self._loaded:
                 require_extra()
                 factory = self._factory(name)
-                self._loaded[name] = _Loaded(factory, factory())
+                self._loaded[name] = _Loaded(factory, _made(name, factory))
             return self._loaded[name].engine
 
     def _retire(self) -> None:
@@ -135,3 +145,17 @@ class HostedModels:
         except LocalModelError as error:
             return str(error)
         return "it hosts none yet; add one with: ado models add PATH"
+
+
+def _made(name: str, factory: EngineFactory) -> Engine:
+    """The engine; whatever goes wrong is a `LocalModelError`."""
+    try:
+        return factory()
+    except LocalModelError:
+        raise
+    except Exception as error:
+        # A disk that cannot be read, a library that fails: no fault of who asked, and of this
+        # model alone.
+        raise LocalModelError(
+            f"model {name!r} cannot be loaded: {type(error).__name__}: {error}"
+        ) from error

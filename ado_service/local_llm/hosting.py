@@ -20,6 +20,7 @@ from weakref import WeakValueDictionary
 
 from ado_service.local_llm import embedded
 from ado_service.local_llm.errors import AdapterError, ModelFolderError, UnsupportedModelError
+from ado_service.local_llm.libraries import import_libraries
 from ado_service.local_llm.model_source import ModelSource, Stamp
 from ado_service.local_llm.quantization import Quantization
 
@@ -57,6 +58,7 @@ class Hosting:
             LocalModelError: it cannot be loaded, its files are not those that were registered, or
                 it is a tuning of another model; nothing stays loaded.
         """
+        import_libraries()
         import torch
 
         from ado_service.local_llm.engine import Engine

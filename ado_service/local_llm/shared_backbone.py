@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from pathlib import Path
 from typing import Any
@@ -13,11 +14,13 @@ from transformers import PreTrainedModel
 
 from ado_service.local_llm.backbone import Backbone
 from ado_service.local_llm.errors import AdapterError, WeightsError
+from ado_service.local_llm.fitted import Fitted
 from ado_service.local_llm.model_source import ModelSource
 from ado_service.local_llm.side.adapter_file import load_adapter
 from ado_service.local_llm.side.qst_model import QSTModel
 from ado_service.local_llm.weights_file import WeightsFile
 
+_UNNAMED = "a model without a name"
 _CONFIG, _WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
 
 
@@ -67,19 +70,9 @@ def lora_decoder(backbone: Backbone, source: ModelSource) -> nn.Module:
     Raises:
         AdapterError: they are of another backbone, or broken.
     """
-    if source.fingerprint != backbone.fingerprint:
-        raise AdapterError(
-            f"the tuning in {source.folder} is of another model ({source.fingerprint[:12]}), not "
-            f"of {backbone.name!r} ({backbone.fingerprint[:12]}); load the model that it was "
-            "tuned on"
-        )
-    if source.quantization is not backbone.quantization:
-        raise AdapterError(
-            f"the tuning in {source.folder} was fitted to {backbone.name!r} with quantization "
-            f"{source.quantization.value!r}, and the model is loaded with "
-            f"{backbone.quantization.value!r}; load it with {source.quantization.value!r}"
-        )
     _check_files(source.folder)
+    fitted = Fitted(_base_name(source.folder), source.fingerprint, source.quantization)
+    fitted.check(source.folder, backbone)
     try:
         tuned = PeftModel.from_pretrained(
             backbone.model, str(source.folder), is_trainable=False, local_files_only=True
@@ -90,6 +83,15 @@ def lora_decoder(backbone: Backbone, source: ModelSource) -> nn.Module:
         ) from error
     changed: nn.Module = tuned.get_base_model().eval()
     return changed
+
+
+def _base_name(folder: Path) -> str:
+    """The last part of what peft notes of the model that was tuned: an address, or a folder."""
+    try:
+        noted = json.loads((folder / _CONFIG).read_text(encoding="utf-8"))
+        return Path(noted["base_model_name_or_path"]).name or _UNNAMED
+    except (OSError, ValueError, KeyError, TypeError):
+        return _UNNAMED
 
 
 def _check_files(folder: Path) -> None:

@@ -74,7 +74,7 @@ def answered(engine: Engine, question: Question, seed: int, temperature: float) 
 
     circuit = question.circuit
     messages = few_shot(circuit, question.specs, question.demonstrations, question.count)
-    schema = bounded(answer_schema(circuit, question.count), circuit)
+    schema = bounded(answer_schema(circuit, question.count))
     prompt = engine.chat.tokens([ChatMessage(one["role"], one["content"]) for one in messages])
     request = GenerationRequest(prompt, temperature=temperature, seed=seed, schema=schema)
     started = time.perf_counter()

@@ -13,6 +13,7 @@ from safetensors.torch import load_file, save_file
 
 from ado_service.local_llm.backbone import Backbone, Quantization
 from ado_service.local_llm.errors import AdapterError, WeightsError
+from ado_service.local_llm.fitted import Fitted
 from ado_service.local_llm.side.downsampler import DownsamplerKind
 from ado_service.local_llm.side.side_config import SideSettings
 from ado_service.local_llm.side.side_network import SideNetwork
@@ -99,7 +100,7 @@ def load_adapter(folder: Path, backbone: Backbone) -> SideNetwork:
         AdapterError: it is of another backbone or quantization, or a file is broken.
     """
     card = read_card(folder)
-    _check_backbone(folder, card, backbone)
+    Fitted(card.backbone_name, card.backbone, card.quantization).check(folder, backbone)
     weights = folder / WEIGHTS
     try:
         WeightsFile.open(weights)
@@ -110,21 +111,6 @@ def load_adapter(folder: Path, backbone: Backbone) -> SideNetwork:
     side = SideNetwork.create(backbone.model, card.settings)
     side.load_state_dict(load_file(weights, device=str(backbone.device)))
     return side.eval()
-
-
-def _check_backbone(folder: Path, card: AdapterCard, backbone: Backbone) -> None:
-    if card.backbone != backbone.fingerprint:
-        raise AdapterError(
-            f"the tuning in {folder} is of the model {card.backbone_name!r} "
-            f"({card.backbone[:12]}), not of {backbone.name!r} ({backbone.fingerprint[:12]}); "
-            "load the model that it was tuned on"
-        )
-    if card.quantization is not backbone.quantization:
-        raise AdapterError(
-            f"the tuning in {folder} was fitted to {backbone.name!r} with quantization "
-            f"{card.quantization.value!r}, and the model is loaded with "
-            f"{backbone.quantization.value!r}; load it with {card.quantization.value!r}"
-        )
 
 
 def _write(path: Path, write: Callable[[Path], object]) -> None:

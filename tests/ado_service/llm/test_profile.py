@@ -31,6 +31,7 @@ def test_an_address_is_kept_without_its_last_slash() -> None:
         {"turn_timeout": 1.0},
         {"retries": -1},
         {"concurrency": 0},
+        {"base_url": "local", "api_key_env": "TEST_LLM_KEY"},
     ],
 )
 def test_a_wrong_profile_is_refused_without_repeating_a_secret(change: dict[str, object]) -> None:

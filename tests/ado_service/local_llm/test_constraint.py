@@ -147,7 +147,7 @@ def _asked(engine: Engine, schema: Any, seed: int, n: int, **fields: Any) -> lis
 
 def test_a_hundred_sizings_of_a_hundred_are_valid(engine: Engine) -> None:
     circuit = load_circuit("five_transistor_ota")
-    schema = bounded(answer_schema(circuit, 1), circuit)
+    schema = bounded(answer_schema(circuit, 1))
     given = [
         answer
         for seed in range(4)

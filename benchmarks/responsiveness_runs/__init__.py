@@ -1,0 +1,1 @@
+"""What `benchmarks.responsiveness` is made of: a model, a server, its load, and who asks it."""
