@@ -24,7 +24,7 @@ def check_calibration(calibration: Calibration) -> None:
     """Refuse batches that hold nothing.
 
     Raises:
-        CompressionError: there is no batch, or one without rows.
+        CompressionError: there is no batch, or one without rows or of padding alone.
     """
     if not calibration:
         raise CompressionError("there is no calibration batch; give at least one")
@@ -32,6 +32,10 @@ def check_calibration(calibration: Calibration) -> None:
         if not batch or any(len(value) == 0 for value in batch.values()):
             raise CompressionError(
                 f"calibration batch {place} is empty; leave it out, or give it inputs"
+            )
+        if "attention_mask" in batch and not bool(batch["attention_mask"].any()):
+            raise CompressionError(
+                f"calibration batch {place} is nothing but padding; leave it out"
             )
 
 

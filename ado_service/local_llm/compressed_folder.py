@@ -75,8 +75,15 @@ def count_parameters(model: torch.nn.Module) -> int:
 
 
 def save_compressed(folder: Path, model: PreTrainedModel, card: CompressionCard) -> None:
-    """Write a model; each file is there whole or not at all, and the card is the last one."""
+    """Write a model; each file is there whole or not at all, and the card is the last one.
+
+    A compressed model that is there already is replaced.
+
+    Raises:
+        ModelFolderError: the folder holds another model, such as the original.
+    """
     folder.mkdir(parents=True, exist_ok=True)
+    _check_free(folder)
     (folder / CARD).unlink(missing_ok=True)  # of a model that is no longer whole from here on
     config = copy.deepcopy(model.config)
     config.architectures = [card.architecture]
@@ -145,6 +152,17 @@ def load_compressed(
         model.generation_config = GenerationConfig.from_pretrained(folder)
     model.train(False)
     return model.requires_grad_(False)
+
+
+def _check_free(folder: Path) -> None:
+    if (folder / CARD).is_file():
+        return
+    for name in ("config.json", WEIGHTS, f"{WEIGHTS}.index.json"):
+        if (folder / name).exists():
+            raise ModelFolderError(
+                f"{folder} holds {name} of another model; give an empty folder, or remove what "
+                "is there if nobody needs it"
+            )
 
 
 def _architecture(folder: Path, name: str) -> type[PreTrainedModel]:

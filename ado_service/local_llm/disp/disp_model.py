@@ -63,7 +63,11 @@ class DispModel:
         return count_parameters(self.model)
 
     def save(self, folder: Path) -> None:
-        """Write it to a folder."""
+        """Write it to a folder of its own.
+
+        Raises:
+            ModelFolderError: the folder holds another model.
+        """
         structure = {name: tuple(own) for name, own in self.widths.items()}
         card = CompressionCard.describe(self.model, _METHOD, structure, self.original_parameters)
         save_compressed(folder, self.model, card)

@@ -48,7 +48,11 @@ class MixedRankModel:
         return count_parameters(self.model)
 
     def save(self, folder: Path) -> None:
-        """Write it to a folder."""
+        """Write it to a folder of its own.
+
+        Raises:
+            ModelFolderError: the folder holds another model.
+        """
         structure = {name: (rank,) for name, rank in self.ranks.items()}
         card = CompressionCard.describe(self.model, _METHOD, structure, self.original_parameters)
         save_compressed(folder, self.model, card)

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
 
 import numpy as np
@@ -21,7 +22,7 @@ from ado_service.local_llm.errors import CompressionError
 from ado_service.local_llm.mixed_rank.factorized_linear import largest_rank
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class RankCurve:
     """What each rank of a layer `d_in -> d_out` saves and loses.
 
@@ -43,6 +44,7 @@ class RankCurve:
             0 if rank is None else self.inputs * self.outputs - rank * (self.inputs + self.outputs)
         )
 
+    @cached_property
     def losses(self) -> NDArray[np.float64]:
         """Part of the output energy that is lost at ranks 0 to `largest`."""
         tails = np.cumsum(self.energies[::-1])[::-1]
@@ -53,7 +55,7 @@ class RankCurve:
 
     def loss(self, rank: int | None) -> float:
         """Part of the output energy that is lost at a rank; None for the whole layer."""
-        return 0.0 if rank is None else float(self.losses()[rank])
+        return 0.0 if rank is None else float(self.losses[rank])
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +94,7 @@ def search(curves: Mapping[str, RankCurve], saving: int) -> dict[str, int]:
 
 def _hull(name: str, curve: RankCurve) -> Iterator[_Cut]:
     """The cuts of one layer along the lower convex hull, from whole to rank 1."""
-    losses = curve.losses()
+    losses = curve.losses
     corners: list[tuple[int, float, int]] = [(0, 0.0, 0)]  # saved, lost, rank
     for rank in range(curve.largest, 0, -1):
         point = (curve.saved(rank), float(losses[rank]), rank)

@@ -53,6 +53,23 @@ def test_nothing_is_left_beside_the_files(folder: Path) -> None:
     assert names == {CARD, WEIGHTS, "config.json", "generation_config.json"}
 
 
+@pytest.mark.parametrize("there", ["config.json", WEIGHTS, f"{WEIGHTS}.index.json"])
+def test_another_model_is_never_overwritten(tmp_path: Path, there: str) -> None:
+    """The folder of the original, above all."""
+    (tmp_path / there).write_text("of another model")
+    made = compress(make_model("llama"), [{"input_ids": tokens()}], MixedRankSettings(0.6, None))
+    with pytest.raises(ModelFolderError, match=f"holds {there} of another model; give an empty"):
+        made.save(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == [there]
+    assert (tmp_path / there).read_text() == "of another model"
+
+
+def test_a_compressed_model_takes_the_place_of_one(folder: Path) -> None:
+    made = compress(make_model("llama"), [{"input_ids": tokens()}], MixedRankSettings(0.7, None))
+    made.save(folder)
+    assert MixedRankModel.load(folder).parameters == made.parameters
+
+
 def test_a_folder_without_a_card_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ModelFolderError, match=f"{CARD} is missing; give the folder"):
         MixedRankModel.load(tmp_path)

@@ -88,8 +88,10 @@ def test_a_model_that_learned_its_lesson_is_measured(scene: Scene) -> None:
     ended = tuned(scene, asked)
     assert ended.metrics is not None, ended.message
     before, after = ended.metrics.before, ended.metrics.after
-    # Held to the schema as in a job, even noise gives designs: they are only no good.
-    assert (before.answers, before.valid, before.simulated, before.better) == (8, 1.0, 8, 0.0)
+    # Held to the schema as in a job, even noise gives designs: they are only seldom any good.
+    assert (before.answers, before.valid, before.simulated) == (8, 1.0, 8)
+    assert before.better is not None
+    assert before.better < 0.5
     assert after.mean_loss < 0.5 * before.mean_loss
     assert set(after.loss) == {"designs", "spec_sets"}
     assert after.answers == 8

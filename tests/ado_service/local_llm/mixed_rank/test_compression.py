@@ -236,6 +236,12 @@ def test_calibration_without_anything_is_refused(batches: Calibration) -> None:
         compress(make_model("llama"), batches, PLAIN)
 
 
+def test_calibration_of_padding_alone_is_refused() -> None:
+    padding = {"input_ids": tokens(), "attention_mask": torch.zeros(2, 12, dtype=torch.long)}
+    with pytest.raises(CompressionError, match="batch 1 is nothing but padding; leave it out"):
+        compress(make_model("llama"), [TEXT[0], padding], PLAIN)
+
+
 def test_activations_that_are_not_finite_are_refused() -> None:
     model = make_model("llama")
     with torch.no_grad():
